@@ -1,0 +1,245 @@
+import type { Failure } from '../core/failure.js';
+import type { ParentLink } from '../core/history-event.js';
+import type { Ending } from '../core/instance.js';
+import type { Message, StartMessage } from '../core/message.js';
+import type { Payload } from '../core/payload.js';
+
+/**
+ * One transaction of the journal. Its items are independent of each other: a refused one leaves no row at all and does not
+ * disturb its neighbours (protocol 6). No instance has two turns in one batch.
+ */
+export interface Batch {
+  /** The lane's next number: the first statement moves the lane from `seq - 1` to `seq`, once (protocol 1). */
+  readonly seq: number;
+  /** Epoch milliseconds of the node's clock, for `createdAt`, `updatedAt`, `endedAt` and due comparisons. */
+  readonly now: number;
+  readonly items: readonly BatchItem[];
+}
+
+export type BatchItem =
+  | TurnItem
+  | StartItem
+  | SendItem
+  | SuspendItem
+  | ResumeItem
+  | SuspectItem
+  | CompleteActivityItem
+  | RetryActivityItem
+  | ReleaseActivityItem
+  | ClaimActivitiesItem;
+
+/** An instance and the life of it that is meant: a deleted and recreated id is another generation (protocol 9). */
+export interface InstanceKey {
+  readonly instanceId: string;
+  readonly generation: string;
+}
+
+/**
+ * What one turn of an instance adds. Accepted only if the row has this generation, `turn` equal to `expectedTurn`, status
+ * Pending or Running, and no owner, this node, or a node that no longer exists as its owner: check and write are one
+ * statement. Accepting sets `turn + 1` and clears `crashes` and `suspect`.
+ */
+export interface TurnItem extends InstanceKey {
+  readonly kind: 'turn';
+  readonly expectedTurn: number;
+  /** The instance stays with this node; otherwise its owner becomes null. */
+  readonly keepOwnership: boolean;
+  /** Added to `messages_seen`. */
+  readonly messagesSeen: number;
+  /** Rows of messages to delete: consumed or discarded. */
+  readonly consumed: readonly number[];
+  /** The execution after this turn. */
+  readonly executionId: number;
+  readonly name: string;
+  readonly version: string;
+  /** The number the next event of `executionId` gets. */
+  readonly nextEventId: number;
+  /** Events to append, as one row; absent if the turn appended none. */
+  readonly history?: HistoryAppend;
+  readonly activities: readonly NewActivity[];
+  /** Activity rows that are over: completed by a volatile input of this turn, cancelled, or left by an ended execution. */
+  readonly closedActivities: readonly ScheduleKey[];
+  readonly timers: readonly NewTimer[];
+  readonly closedTimers: readonly ScheduleKey[];
+  readonly children: readonly NewChild[];
+  /** To other instances, delivered in this order; silently discarded (and counted) if the target is gone or finished. */
+  readonly messages: readonly AddressedMessage[];
+  /** null deletes the key. */
+  readonly kv: readonly { readonly key: string; readonly value: Payload | null }[];
+  readonly customStatus?: Payload;
+  readonly cancelRequested: boolean;
+  /** The start of the next execution, after continue-as-new: stored as a message of the instance itself. */
+  readonly nextStart?: StartMessage;
+  /** The instance is finished: all its messages, activities and timers are deleted. */
+  readonly ending?: Ending;
+}
+
+export interface HistoryAppend {
+  readonly executionId: number;
+  readonly firstEventId: number;
+  readonly eventCount: number;
+  /** JSON array of `HistoryEvent`. */
+  readonly events: string;
+}
+
+export interface ScheduleKey {
+  readonly executionId: number;
+  readonly scheduleId: number;
+}
+
+export interface NewActivity extends ScheduleKey {
+  readonly name: string;
+  readonly args: Payload;
+  /** JSON of `ResolvedActivityOptions`; null for none. */
+  readonly options: string | null;
+  readonly tag: string | null;
+  /** Claimed at once by this node (`claim` 1): it has a free slot. Otherwise any node may claim it. */
+  readonly claimed: boolean;
+}
+
+export interface NewTimer extends ScheduleKey {
+  readonly fireAt: number;
+}
+
+/** A child or a detached start. An id that exists is no failure of the turn. */
+export interface NewChild extends ScheduleKey {
+  readonly instanceId: string;
+  readonly generation: string;
+  readonly name: string;
+  readonly version: string;
+  readonly input: Payload;
+  /**
+   * `attached`: the child gets a parent link; a clash sends `child-completion{already-exists}` to the parent.
+   * `detached`: no link; started or clashed, the parent gets a `detached-start` message.
+   */
+  readonly relation: 'attached' | 'detached';
+}
+
+export interface AddressedMessage {
+  readonly instanceId: string;
+  /** Absent: whatever generation the id has. */
+  readonly generation?: string;
+  readonly message: Message;
+}
+
+/** A client's start. */
+export interface StartItem extends InstanceKey {
+  readonly kind: 'start';
+  readonly name: string;
+  readonly version: string;
+  readonly input: Payload;
+  /** `restart-if-finished` deletes everything of a finished instance of this id first. */
+  readonly ifExists: 'reject' | 'restart-if-finished';
+}
+
+/** A client's message to an instance of any generation, or a completion that lost its turn. */
+export interface SendItem extends AddressedMessage {
+  readonly kind: 'send';
+}
+
+/** Consumes nothing and moves nothing: status, code and reason are recorded, the owner becomes null (protocol 18). */
+export interface SuspendItem {
+  readonly kind: 'suspend';
+  readonly instanceId: string;
+  /** Absent (an operator): whatever generation and turn the instance has. */
+  readonly generation?: string;
+  readonly expectedTurn?: number;
+  readonly by: 'operator' | 'engine';
+  readonly code: string;
+  readonly reason: string;
+  /** The build that could not run it; remembered (at most 8) so that only another one tries by itself. */
+  readonly buildId: string | null;
+}
+
+export interface ResumeItem {
+  readonly kind: 'resume';
+  readonly instanceId: string;
+}
+
+/** Marks the one instance this node runs alone because it was caught in crashes: a crash from here on is its own (protocol 8). */
+export interface SuspectItem extends InstanceKey {
+  readonly kind: 'suspect';
+  readonly expectedTurn: number;
+}
+
+/** The claim of an activity: whatever writes its outcome compares it (protocol 10). */
+export interface ActivityClaim extends InstanceKey, ScheduleKey {
+  readonly claim: number;
+}
+
+/** Deletes the row and sends the completion to the instance, both or neither. */
+export interface CompleteActivityItem extends ActivityClaim {
+  readonly kind: 'complete-activity';
+  readonly message: Extract<Message, { kind: 'activity-completion' }>;
+}
+
+/** Records a failed attempt: `attempt + 1`, `crashes` 0, claimable again from `dueAt`. */
+export interface RetryActivityItem extends ActivityClaim {
+  readonly kind: 'retry-activity';
+  readonly dueAt: number;
+  readonly failure: Failure;
+}
+
+/** Hands an activity back unrun: no attempt is used. */
+export interface ReleaseActivityItem extends ActivityClaim {
+  readonly kind: 'release-activity';
+}
+
+/** Claims due activities nobody holds, the longest due first. */
+export interface ClaimActivitiesItem {
+  readonly kind: 'claim-activities';
+  readonly limit: number;
+  /** Only these names: a node never claims what it cannot run. */
+  readonly names: readonly string[];
+  /** Untagged ones and those with one of these tags. */
+  readonly tags: readonly string[];
+}
+
+export interface ClaimedActivity extends ActivityClaim {
+  readonly name: string;
+  readonly args: Payload;
+  readonly options: string | null;
+  readonly tag: string | null;
+  /** From 1; the attempt to be made now. */
+  readonly attempt: number;
+  /** Deaths of processes while they held this claim's activity since its last recorded failure. */
+  readonly crashes: number;
+  readonly scheduledAt: number;
+}
+
+/** The answer to each item, in the order of the batch. */
+export type Verdict =
+  /** `seq`: of `send` and of a turn's `nextStart`. Missing after an unknown outcome was resolved: read it from the store. */
+  | { readonly kind: 'accepted'; readonly seq?: number; readonly conflicts?: number }
+  /** Fence or claim did not match: somebody else goes on, or already did. */
+  | { readonly kind: 'refused' }
+  /** `start`: the id is taken. */
+  | { readonly kind: 'exists' }
+  /** `send`, `suspend`, `resume`. */
+  | { readonly kind: 'not-found' }
+  | { readonly kind: 'finished' }
+  /** `claim-activities`. Undefined after an unknown outcome was resolved: read them with `claimedActivities`. */
+  | { readonly kind: 'claimed'; readonly activities: readonly ClaimedActivity[] | undefined };
+
+/**
+ * Messages that a batch stored for instances as a consequence of its items (answers of child starts, completions, cancels
+ * to children): whom to wake.
+ */
+export interface Delivered {
+  readonly instanceId: string;
+  readonly generation: string;
+  readonly seq: number;
+  readonly message: Message;
+}
+
+export interface BatchResult {
+  readonly verdicts: readonly Verdict[];
+  /** Every message this batch stored (of `send`, turns, completions). Undefined after an unknown outcome was resolved. */
+  readonly delivered: readonly Delivered[] | undefined;
+  /** Instances that came into being, clients' and children. */
+  readonly started: readonly string[];
+  /** Messages that found no open instance, with nobody to tell. */
+  readonly undeliverable: number;
+}
+
+export type { ParentLink };

@@ -1,0 +1,2 @@
+export type * from './batch.js';
+export type * from './provider.js';
