@@ -139,6 +139,8 @@ export interface LoadedInstance extends InstanceKey {
   readonly dueTimers: readonly ScheduleKey[];
   /** KV as it was at the beginning of the current execution: what a replay starts from. */
   readonly kvAtStart: ReadonlyMap<string, Payload>;
+  /** A row of its history or messages cannot be parsed; why. */
+  readonly unreadable: string | undefined;
 }
 
 export interface StoredTimer extends InstanceKey, ScheduleKey {

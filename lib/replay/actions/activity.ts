@@ -1,6 +1,7 @@
 import type { ActivityCompleted, ActivityFailed, ActivityScheduled } from '../../core/history-event.js';
 import { resolveActivityOptions, type ActivityOptions, type ResolvedActivityOptions } from '../../core/activity-options.js';
 import { ActivityError } from '../../core/errors.js';
+import { dataOf, errorOf } from '../../core/failure.js';
 import { checkName } from '../../core/identifiers.js';
 import { never, rejected, rejectHandled, type DurableFuture } from '../durable-future.js';
 import type { Execution } from '../execution.js';
@@ -38,5 +39,5 @@ export function settleActivity(execution: Execution, event: ActivityCompleted | 
   const future = execution.closeFuture(event, 'activity');
   if (future === undefined) return;
   if (event.kind === 'ActivityCompleted') future.resolve(execution.codec.decode(event.result));
-  else rejectHandled(future, new ActivityError(future.name, event.attempts, event.failure));
+  else rejectHandled(future, new ActivityError(future.name, event.attempts, event.failure, errorOf(event.failure), dataOf(event.failure)));
 }

@@ -5,6 +5,7 @@ import type {
   SubOrchestrationScheduled,
 } from '../../core/history-event.js';
 import { InvalidOptionError, SubOrchestrationError } from '../../core/errors.js';
+import { errorOf } from '../../core/failure.js';
 import { checkInstanceId } from '../../core/identifiers.js';
 import { automaticInstanceId } from '../chance.js';
 import { never, rejected, rejectHandled, type DurableFuture } from '../durable-future.js';
@@ -61,5 +62,5 @@ export function settleChild(execution: Execution, event: SubOrchestrationComplet
   const future = execution.closeFuture(event, 'child');
   if (future === undefined) return;
   if (event.kind === 'SubOrchestrationCompleted') future.resolve(execution.codec.decode(event.result));
-  else rejectHandled(future, new SubOrchestrationError(future.name, future.child!.instanceId, event.outcome, event.failure));
+  else rejectHandled(future, new SubOrchestrationError(future.name, future.child!.instanceId, event.outcome, event.failure, errorOf(event.failure)));
 }

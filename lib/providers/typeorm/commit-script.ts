@@ -1,0 +1,440 @@
+import { ENGINE_FORMAT } from '../../core/limits.js';
+import { failureOf } from '../../core/failure.js';
+import { InstanceAlreadyExistsError } from '../../core/errors.js';
+import type { Message, StartMessage } from '../../core/message.js';
+import type {
+  AddressedMessage,
+  Batch,
+  BatchItem,
+  BatchResult,
+  CompleteActivityItem,
+  Delivered,
+  NewChild,
+  ScheduleKey,
+  StartItem,
+  SuspendItem,
+  TurnItem,
+  Verdict,
+} from '../../provider/batch.js';
+import type { Row, Script, Statement } from './dialect.js';
+import { claimedActivityOf, messageCells } from './rows.js';
+import type { Cell } from './statements/statement-set.js';
+import type { Statements } from './statements/statements.js';
+
+const ACCEPTED: Verdict = Object.freeze({ kind: 'accepted' });
+const REFUSED: Verdict = Object.freeze({ kind: 'refused' });
+const MAX_FAILED_BUILDS = 8;
+
+/** The node's lanes are gone: it was declared dead and everything it still wants to write must not happen. */
+export class NodeDeclaredDead extends Error {}
+
+/** One journal batch as one transaction: lane, fence, then only rows of what was accepted. */
+export function* commitScript(sql: Statements, node: string, lane: number, batch: Batch): Script<BatchResult> {
+  const earlier = yield* enterLane(sql, node, lane, batch.seq);
+  if (earlier !== undefined) return resolved(batch, earlier);
+  const commit = new Commit(sql, node, batch);
+  const result = yield* commit.run();
+  const exceptions = result.verdicts.flatMap((verdict, index) => (isPlainAcceptance(verdict) ? [] : [[index, stripped(verdict)]]));
+  if (exceptions.length > 0) yield sql.lanes.keepVerdicts(node, lane, JSON.stringify(exceptions));
+  return result;
+}
+
+/** `undefined`: the lane moved, the batch is new. Otherwise the verdicts of the batch that is in already. */
+function* enterLane(sql: Statements, node: string, lane: number, seq: number): Script<string | undefined> {
+  const advanced = yield sql.lanes.advance(node, lane, seq);
+  if (advanced.length === 1) return undefined;
+  const [row] = yield sql.lanes.read(node, lane);
+  if (row === undefined) throw new NodeDeclaredDead(`node ${node} was declared dead`);
+  if (row['seq'] !== seq) throw new TypeError(`lane ${lane} of ${node} is at ${String(row['seq'])}, batch ${seq} does not follow`);
+  return (row['verdicts'] as string | null) ?? '[]';
+}
+
+const isPlainAcceptance = (verdict: Verdict): boolean => verdict.kind === 'accepted';
+/** What can be read back from the store is not kept twice. */
+const stripped = (verdict: Verdict): Verdict => (verdict.kind === 'claimed' ? { kind: 'claimed', activities: undefined } : verdict);
+
+function resolved(batch: Batch, exceptions: string): BatchResult {
+  const verdicts: Verdict[] = batch.items.map(() => ACCEPTED);
+  for (const [index, verdict] of JSON.parse(exceptions) as [number, Verdict][]) verdicts[index] = verdict;
+  const started = batch.items.flatMap((item, index) =>
+    item.kind === 'start' && verdicts[index]!.kind === 'accepted' ? [item.instanceId] : [],
+  );
+  return { verdicts, delivered: undefined, started, undeliverable: 0 };
+}
+
+interface Posted extends AddressedMessage {
+  /** Which item asked, for its verdict; -1: a consequence, with nobody to tell. */
+  readonly item: number;
+}
+
+class Commit {
+  private readonly verdicts: Verdict[];
+  private readonly turns: TurnItem[] = [];
+  private readonly posts: Posted[] = [];
+  private readonly messageRows: Cell[][] = [];
+  private readonly delivered: Delivered[] = [];
+  private readonly started: string[] = [];
+  private undeliverable = 0;
+
+  constructor(
+    private readonly sql: Statements,
+    private readonly node: string,
+    private readonly batch: Batch,
+  ) {
+    this.verdicts = batch.items.map(() => ACCEPTED);
+  }
+
+  *run(): Script<BatchResult> {
+    yield* this.fence();
+    yield* this.start();
+    yield* this.completeActivities();
+    yield* this.suspendAndResume();
+    yield* this.post();
+    yield* this.append();
+    yield* this.moveActivities();
+    yield* this.end();
+    yield* this.claim();
+    const { verdicts, delivered, started, undeliverable } = this;
+    return { verdicts, delivered, started, undeliverable };
+  }
+
+  private *itemsOf<K extends BatchItem['kind']>(kind: K): Iterable<[Extract<BatchItem, { kind: K }>, number]> {
+    const { items } = this.batch;
+    for (let index = 0; index < items.length; index++) {
+      const item = items[index]!;
+      if (item.kind === kind) yield [item as Extract<BatchItem, { kind: K }>, index];
+    }
+  }
+
+  /** Statement 2: which turns are in. Everything after it holds rows of these only (protocol 6). */
+  private *fence(): Script<void> {
+    const asked = new Map<string, [TurnItem, number]>();
+    for (const [item, index] of this.itemsOf('turn')) asked.set(item.instanceId, [item, index]);
+    if (asked.size === 0) return;
+    // Rows are touched in the order of their ids, so that two journals never wait for each other in a circle.
+    const ids = [...asked.keys()].sort();
+    const accepted = yield this.sql.instances.fence(this.node, this.batch.now, ids.map((id) => fenceRow(asked.get(id)![0])));
+    for (const [, index] of asked.values()) this.verdicts[index] = REFUSED;
+    for (const row of accepted) {
+      const [item, index] = asked.get(row['instance_id'] as string)!;
+      this.turns.push(item);
+      this.verdicts[index] = ACCEPTED;
+      if (item.nextStart !== undefined) {
+        const seq = row['messages_in'] as number;
+        this.store(item.instanceId, item.generation, seq, item.nextStart);
+        this.verdicts[index] = { kind: 'accepted', seq };
+      }
+      for (const message of item.messages) this.posts.push({ ...message, item: -1 });
+    }
+  }
+
+  private *start(): Script<void> {
+    const starts = [...this.itemsOf('start')];
+    const children = this.turns.flatMap((turn) => turn.children.map((child) => ({ turn, child })));
+    if (starts.length === 0 && children.length === 0) return;
+    yield* this.removeFinished(starts.map(([item]) => item));
+    const rows: Cell[][] = [
+      ...starts.map(([item]) => startRow(item)),
+      ...children.map(({ turn, child }) => childRow(turn, child)),
+    ].sort((a, b) => (a[0]! < b[0]! ? -1 : 1));
+    const inserted = yield this.sql.instances.start(this.batch.now, ENGINE_FORMAT, rows);
+    const generations = new Map(inserted.map((row) => [row['instance_id'] as string, row['generation'] as string]));
+    const isIn = (start: { instanceId: string; generation: string }): boolean => generations.get(start.instanceId) === start.generation;
+    for (const [item, index] of starts) {
+      if (isIn(item)) this.began(item, { kind: 'start', executionId: 1, name: item.name, version: item.version, input: item.input });
+      else this.verdicts[index] = { kind: 'exists' };
+    }
+    for (const { turn, child } of children) {
+      if (isIn(child)) this.began(child, startOfChild(turn, child));
+      this.answerParent(turn, child, isIn(child));
+    }
+  }
+
+  private *removeFinished(starts: readonly StartItem[]): Script<void> {
+    const restarts = starts.filter((item) => item.ifExists === 'restart-if-finished').map((item) => item.instanceId);
+    if (restarts.length === 0) return;
+    const finished = yield this.sql.instances.finishedAmong(JSON.stringify(restarts));
+    if (finished.length === 0) return;
+    yield* all(this.sql.instances.removeAll(JSON.stringify(finished.map((row) => row['instance_id']))));
+  }
+
+  private began(instance: { instanceId: string; generation: string }, start: StartMessage): void {
+    this.started.push(instance.instanceId);
+    this.store(instance.instanceId, instance.generation, 1, start);
+  }
+
+  /** A clash is an event of the parent, in the same transaction; a detached start is answered either way. */
+  private answerParent(turn: TurnItem, child: NewChild, inserted: boolean): void {
+    if (inserted && child.relation === 'attached') return;
+    const { executionId, scheduleId } = child;
+    const failure = inserted ? undefined : failureOf(new InstanceAlreadyExistsError(child.instanceId), { stack: false });
+    const message: Message =
+      child.relation === 'detached'
+        ? { kind: 'detached-start', executionId, scheduleId, failure }
+        : { kind: 'child-completion', executionId, scheduleId, outcome: 'already-exists', failure };
+    this.posts.push({ instanceId: turn.instanceId, generation: turn.generation, message, item: -1 });
+  }
+
+  private *completeActivities(): Script<void> {
+    const items = [...this.itemsOf('complete-activity')];
+    if (items.length === 0) return;
+    const done = keysOf(yield this.sql.activities.complete(this.node, items.map(([item]) => claimRow(item))));
+    for (const [item, index] of items) {
+      if (done.has(keyOf(item))) this.postCompletion(item);
+      else this.verdicts[index] = REFUSED;
+    }
+  }
+
+  private postCompletion({ instanceId, generation, message }: CompleteActivityItem): void {
+    this.posts.push({ instanceId, generation, message, item: -1 });
+  }
+
+  private *suspendAndResume(): Script<void> {
+    for (const [item, index] of this.itemsOf('suspend')) {
+      const [row] = yield* this.suspend(item);
+      if (row === undefined) this.verdicts[index] = item.generation === undefined ? yield* this.whyNot(item.instanceId) : REFUSED;
+    }
+    for (const [item, index] of this.itemsOf('resume')) {
+      const [row] = yield this.sql.instances.resume(this.batch.now, item.instanceId);
+      if (row === undefined) {
+        const why = yield* this.whyNot(item.instanceId);
+        if (why.kind !== 'accepted') this.verdicts[index] = why; // an instance that runs already is resumed
+      }
+    }
+    for (const [item, index] of this.itemsOf('suspect')) {
+      const [row] = yield this.sql.instances.markSuspect(this.node, item.instanceId, item.generation, item.expectedTurn);
+      if (row === undefined) this.verdicts[index] = REFUSED;
+    }
+  }
+
+  private *suspend(item: SuspendItem): Script<readonly Row[]> {
+    let builds: string | null = null;
+    if (item.buildId !== null) {
+      const [row] = yield this.sql.instances.failedBuilds(item.instanceId);
+      const known = JSON.parse((row?.['failed_builds'] as string | null | undefined) ?? '[]') as string[];
+      builds = JSON.stringify([...known.filter((build) => build !== item.buildId), item.buildId].slice(-MAX_FAILED_BUILDS));
+    }
+    return yield this.sql.instances.suspend(this.batch.now, {
+      instanceId: item.instanceId,
+      generation: item.generation ?? null,
+      turn: item.expectedTurn ?? null,
+      by: item.by,
+      code: item.code,
+      reason: item.reason,
+      builds,
+    });
+  }
+
+  private *whyNot(instanceId: string): Script<Verdict> {
+    const [row] = yield this.sql.instances.statusOf(JSON.stringify([instanceId]));
+    if (row === undefined) return { kind: 'not-found' };
+    return isFinalText(row['status']) ? { kind: 'finished' } : ACCEPTED;
+  }
+
+  /** Counts messages into their instances and gives each its number; who is gone or finished takes none. */
+  private *post(): Script<void> {
+    for (const [item, index] of this.itemsOf('send')) this.posts.push({ ...item, item: index });
+    // A generation and "whichever it is" are counted apart: one statement must not meet the same row twice.
+    yield* this.count(this.posts.filter((post) => post.generation !== undefined));
+    yield* this.count(this.posts.filter((post) => post.generation === undefined));
+    if (this.messageRows.length > 0) yield this.sql.journal.addMessages(this.messageRows);
+  }
+
+  private *count(posts: readonly Posted[]): Script<void> {
+    if (posts.length === 0) return;
+    const groups = grouped(posts);
+    const rows = new Map((yield this.sql.instances.address(groups.map(addressRow))).map((row) => [row['instance_id'] as string, row]));
+    const rejected: Posted[] = [];
+    for (const group of groups) {
+      const row = rows.get(group.instanceId);
+      if (row === undefined || (group.generation !== null && row['generation'] !== group.generation)) rejected.push(...group.posts);
+      else this.number(group, row['generation'] as string, row['messages_in'] as number);
+    }
+    yield* this.reject(rejected);
+  }
+
+  private number(group: Group, generation: string, messagesIn: number): void {
+    let seq = messagesIn - group.posts.length;
+    for (const post of group.posts) {
+      seq++;
+      this.store(group.instanceId, generation, seq, post.message);
+      if (post.item >= 0) this.verdicts[post.item] = { kind: 'accepted', seq };
+    }
+  }
+
+  private store(instanceId: string, generation: string, seq: number, message: Message): void {
+    this.messageRows.push([instanceId, seq, ...messageCells(message)]);
+    this.delivered.push({ instanceId, generation, seq, message });
+  }
+
+  private *reject(posts: readonly Posted[]): Script<void> {
+    const asked = posts.filter((post) => post.item >= 0);
+    this.undeliverable += posts.length - asked.length;
+    if (asked.length === 0) return;
+    const ids = [...new Set(asked.map((post) => post.instanceId))];
+    const known = new Set((yield this.sql.instances.statusOf(JSON.stringify(ids))).map((row) => row['instance_id']));
+    for (const post of asked) this.verdicts[post.item] = { kind: known.has(post.instanceId) ? 'finished' : 'not-found' };
+  }
+
+  private *append(): Script<void> {
+    const { turns, sql } = this;
+    const history = turns.flatMap(({ instanceId, history: h }): Cell[][] =>
+      h === undefined ? [] : [[instanceId, h.executionId, h.firstEventId, h.eventCount, h.events]],
+    );
+    if (history.length > 0) yield sql.journal.appendHistory(history);
+    const used = turns.flatMap(({ instanceId, consumed }) => consumed.map((seq): Cell[] => [instanceId, seq]));
+    if (used.length > 0) yield sql.journal.useMessages(used);
+    const closed = turns.flatMap((turn) => turn.closedTimers.map((key) => scheduleRow(turn, key)));
+    if (closed.length > 0) yield sql.journal.closeTimers(closed);
+    const timers = turns.flatMap((turn) => turn.timers.map((timer): Cell[] => [...scheduleRow(turn, timer), timer.fireAt]));
+    if (timers.length > 0) yield sql.journal.addTimers(timers);
+    const kv = turns.flatMap((turn) =>
+      turn.kv.map(({ key, value }): Cell[] => [turn.instanceId, key, value, turn.history?.executionId ?? turn.executionId]),
+    );
+    if (kv.length > 0) yield sql.journal.putKv(kv);
+    const statuses = turns.flatMap(({ instanceId, customStatus }): Cell[][] => (customStatus === undefined ? [] : [[instanceId, customStatus]]));
+    if (statuses.length > 0) yield sql.instances.setCustomStatus(statuses);
+  }
+
+  private *moveActivities(): Script<void> {
+    const { turns, sql, node, batch } = this;
+    const closed = turns.flatMap((turn) => turn.closedActivities.map((key) => scheduleRow(turn, key)));
+    if (closed.length > 0) yield sql.activities.close(closed);
+    const added = turns.flatMap((turn) =>
+      turn.activities.map((activity): Cell[] => [
+        ...scheduleRow(turn, activity),
+        turn.generation,
+        activity.name,
+        activity.tag,
+        activity.args,
+        activity.options,
+        activity.claimed ? 1 : 0,
+      ]),
+    );
+    if (added.length > 0) yield sql.activities.add(node, batch.now, added);
+    const retries = [...this.itemsOf('retry-activity')];
+    if (retries.length > 0) {
+      const rows = retries.map(([item]) => [...claimRow(item), item.dueAt, JSON.stringify(item.failure)]);
+      this.refuseMissing(retries, keysOf(yield sql.activities.retry(node, rows)));
+    }
+    const releases = [...this.itemsOf('release-activity')];
+    if (releases.length > 0) {
+      this.refuseMissing(releases, keysOf(yield sql.activities.release(node, releases.map(([item]) => claimRow(item)))));
+    }
+  }
+
+  private refuseMissing(items: readonly [ScheduleKey & { instanceId: string }, number][], done: ReadonlySet<string>): void {
+    for (const [item, index] of items) if (!done.has(keyOf(item))) this.verdicts[index] = REFUSED;
+  }
+
+  private *end(): Script<void> {
+    const ended = this.turns.filter((turn) => turn.ending !== undefined);
+    if (ended.length === 0) return;
+    const { sql, batch } = this;
+    yield sql.instances.end(
+      batch.now,
+      ended.map(({ instanceId, ending }) => [
+        instanceId,
+        ending!.status === 'Completed' ? ending!.output : null,
+        ending!.status === 'Completed' ? null : JSON.stringify(ending!.failure),
+      ]),
+    );
+    const ids = JSON.stringify(ended.map((turn) => turn.instanceId));
+    yield sql.journal.dropMessagesOf(ids);
+    yield sql.journal.dropTimersOf(ids);
+    yield sql.activities.dropOf(ids);
+  }
+
+  private *claim(): Script<void> {
+    for (const [item, index] of this.itemsOf('claim-activities')) {
+      const rows = yield this.sql.activities.claim(
+        this.node,
+        this.batch.now,
+        JSON.stringify(item.names),
+        JSON.stringify(item.tags),
+        item.limit,
+      );
+      this.verdicts[index] = { kind: 'claimed', activities: rows.map(claimedActivityOf) };
+    }
+  }
+}
+
+interface Group {
+  readonly instanceId: string;
+  readonly generation: string | null;
+  readonly posts: Posted[];
+}
+
+/** One row per instance and generation, sorted by id; the order within a group is the order of delivery. */
+function grouped(posts: readonly Posted[]): Group[] {
+  const groups = new Map<string, Group>();
+  for (const post of posts) {
+    const generation = post.generation ?? null;
+    const key = JSON.stringify([post.instanceId, generation]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { instanceId: post.instanceId, generation, posts: [post] });
+    else group.posts.push(post);
+  }
+  return [...groups.values()].sort((a, b) => (a.instanceId < b.instanceId ? -1 : 1));
+}
+
+function* all(statements: readonly Statement[]): Script<void> {
+  for (const statement of statements) yield statement;
+}
+
+const addressRow = ({ instanceId, generation, posts }: Group): Cell[] => [
+  instanceId,
+  generation,
+  posts.length,
+  posts.some(({ message }) => message.kind === 'terminate') ? 1 : 0,
+];
+
+const fenceRow = (turn: TurnItem): Cell[] => [
+  turn.instanceId,
+  turn.generation,
+  turn.expectedTurn,
+  turn.keepOwnership ? 1 : 0,
+  turn.nextStart === undefined ? 0 : 1,
+  turn.messagesSeen,
+  turn.ending?.status ?? 'Running',
+  turn.name,
+  turn.version,
+  turn.executionId,
+  turn.nextEventId,
+  turn.cancelRequested ? 1 : 0,
+];
+
+const startRow = ({ instanceId, generation, name, version }: StartItem): Cell[] => [instanceId, generation, name, version, null, null, null, null];
+
+const childRow = (turn: TurnItem, child: NewChild): Cell[] => [
+  child.instanceId,
+  child.generation,
+  child.name,
+  child.version,
+  ...(child.relation === 'attached' ? [turn.instanceId, turn.generation, child.executionId, child.scheduleId] : [null, null, null, null]),
+];
+
+const startOfChild = (turn: TurnItem, child: NewChild): StartMessage => ({
+  kind: 'start',
+  executionId: 1,
+  name: child.name,
+  version: child.version,
+  input: child.input,
+  ...(child.relation === 'attached' && {
+    parent: { instanceId: turn.instanceId, generation: turn.generation, executionId: child.executionId, scheduleId: child.scheduleId },
+  }),
+});
+
+const scheduleRow = (turn: TurnItem, key: ScheduleKey): Cell[] => [turn.instanceId, key.executionId, key.scheduleId];
+const claimRow = (item: ScheduleKey & { instanceId: string; generation: string; claim: number }): Cell[] => [
+  item.instanceId,
+  item.executionId,
+  item.scheduleId,
+  item.generation,
+  item.claim,
+];
+const keyOf = (key: ScheduleKey & { instanceId: string }): string => `${key.executionId}/${key.scheduleId}/${key.instanceId}`;
+const keysOf = (rows: readonly Row[]): Set<string> =>
+  new Set(rows.map((row) => `${String(row['execution_id'])}/${String(row['schedule_id'])}/${String(row['instance_id'])}`));
+const isFinalText = (status: unknown): boolean =>
+  status === 'Completed' || status === 'Failed' || status === 'Cancelled' || status === 'Terminated';

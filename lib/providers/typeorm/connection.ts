@@ -1,0 +1,16 @@
+import type { Dialect, Script } from './dialect.js';
+
+/** How scripts reach one kind of database. */
+export interface Connection {
+  readonly dialect: Dialect;
+  /** For logs and errors. */
+  readonly name: string;
+  /** One writing transaction; rolled back as a whole if the script throws. Never waits for a lock inside the event loop. */
+  write<R>(script: () => Script<R>): Promise<R>;
+  /** One consistent snapshot. */
+  read<R>(script: () => Script<R>): Promise<R>;
+  /** Did another connection commit since the last call? */
+  changedElsewhere(): Promise<boolean>;
+  acquireEngine(signal: AbortSignal, onWait: (holder: string) => void): Promise<void>;
+  close(): Promise<void>;
+}

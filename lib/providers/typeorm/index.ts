@@ -1,0 +1,1 @@
+export { TypeOrmProvider, type TypeOrmProviderOptions } from './typeorm-provider.js';

@@ -1,0 +1,150 @@
+import type { Dialect } from './dialect.js';
+
+/** The tables' names, with the prefix of the options. */
+export interface Tables {
+  readonly instance: string;
+  readonly history: string;
+  readonly message: string;
+  readonly activity: string;
+  readonly timer: string;
+  readonly kv: string;
+  readonly node: string;
+  readonly lane: string;
+  readonly migration: string;
+}
+
+export function tablesOf(prefix: string): Tables {
+  return {
+    instance: `${prefix}instance`,
+    history: `${prefix}history`,
+    message: `${prefix}message`,
+    activity: `${prefix}activity`,
+    timer: `${prefix}timer`,
+    kv: `${prefix}kv`,
+    node: `${prefix}node`,
+    lane: `${prefix}lane`,
+    migration: `${prefix}migration`,
+  };
+}
+
+/** A migration is add-only, never edited after its release, and has no way back. */
+export interface Migration {
+  readonly version: number;
+  readonly statements: readonly string[];
+}
+
+export function migrationTable(tables: Tables, { types }: Dialect): string {
+  return `CREATE TABLE IF NOT EXISTS ${tables.migration} (version ${types.integer} PRIMARY KEY, applied_at ${types.integer} NOT NULL)`;
+}
+
+export function migrations(tables: Tables, { types: { key, text, integer }, clusteredTable }: Dialect): Migration[] {
+  return [
+    {
+      version: 1,
+      statements: [
+        // The counters only grow and both sides add, so that no snapshot can lose a wake-up (protocol 2).
+        `CREATE TABLE ${tables.instance} (
+          instance_id ${key} NOT NULL PRIMARY KEY,
+          generation ${key} NOT NULL,
+          name ${key} NOT NULL,
+          version ${key} NOT NULL,
+          status ${key} NOT NULL,
+          execution_id ${integer} NOT NULL,
+          next_event_id ${integer} NOT NULL,
+          turn ${integer} NOT NULL,
+          owner ${key},
+          epoch ${integer} NOT NULL,
+          messages_in ${integer} NOT NULL,
+          messages_seen ${integer} NOT NULL,
+          crashes ${integer} NOT NULL,
+          suspect ${key},
+          cancel_requested ${integer} NOT NULL,
+          parent_instance_id ${key},
+          parent_generation ${key},
+          parent_execution_id ${integer},
+          parent_schedule_id ${integer},
+          custom_status ${text},
+          output ${text},
+          failure ${text},
+          suspended_by ${key},
+          suspended_code ${key},
+          suspended_reason ${text},
+          failed_builds ${text},
+          engine_format ${integer} NOT NULL,
+          created_at ${integer} NOT NULL,
+          updated_at ${integer} NOT NULL,
+          ended_at ${integer}
+        ) ${clusteredTable}`,
+        `CREATE INDEX ${tables.instance}_runnable ON ${tables.instance} (instance_id) WHERE messages_in > messages_seen`,
+        `CREATE INDEX ${tables.instance}_created ON ${tables.instance} (created_at, instance_id)`,
+        // One row per turn, its events as one JSON text (protocol 36).
+        `CREATE TABLE ${tables.history} (
+          instance_id ${key} NOT NULL,
+          execution_id ${integer} NOT NULL,
+          first_event_id ${integer} NOT NULL,
+          event_count ${integer} NOT NULL,
+          events ${text} NOT NULL,
+          PRIMARY KEY (instance_id, execution_id, first_event_id)
+        ) ${clusteredTable}`,
+        `CREATE TABLE ${tables.message} (
+          instance_id ${key} NOT NULL,
+          seq ${integer} NOT NULL,
+          kind ${key} NOT NULL,
+          name ${key},
+          body ${text} NOT NULL,
+          PRIMARY KEY (instance_id, seq)
+        ) ${clusteredTable}`,
+        `CREATE TABLE ${tables.activity} (
+          instance_id ${key} NOT NULL,
+          execution_id ${integer} NOT NULL,
+          schedule_id ${integer} NOT NULL,
+          generation ${key} NOT NULL,
+          name ${key} NOT NULL,
+          tag ${key},
+          args ${text} NOT NULL,
+          options ${text},
+          claim ${integer} NOT NULL,
+          node ${key},
+          attempt ${integer} NOT NULL,
+          crashes ${integer} NOT NULL,
+          due_at ${integer} NOT NULL,
+          scheduled_at ${integer} NOT NULL,
+          last_failure ${text},
+          PRIMARY KEY (instance_id, execution_id, schedule_id)
+        ) ${clusteredTable}`,
+        `CREATE INDEX ${tables.activity}_claimable ON ${tables.activity} (due_at) WHERE node IS NULL`,
+        `CREATE TABLE ${tables.timer} (
+          instance_id ${key} NOT NULL,
+          execution_id ${integer} NOT NULL,
+          schedule_id ${integer} NOT NULL,
+          fire_at ${integer} NOT NULL,
+          PRIMARY KEY (instance_id, execution_id, schedule_id)
+        ) ${clusteredTable}`,
+        `CREATE INDEX ${tables.timer}_due ON ${tables.timer} (fire_at, instance_id, execution_id, schedule_id)`,
+        // base is the value before the first write of execution_id: what a replay of that execution starts from.
+        `CREATE TABLE ${tables.kv} (
+          instance_id ${key} NOT NULL,
+          name ${key} NOT NULL,
+          value ${text},
+          base ${text},
+          execution_id ${integer} NOT NULL,
+          PRIMARY KEY (instance_id, name)
+        ) ${clusteredTable}`,
+        `CREATE TABLE ${tables.node} (
+          node ${key} NOT NULL PRIMARY KEY,
+          engine ${integer} NOT NULL,
+          build_id ${key} NOT NULL,
+          joined_at ${integer} NOT NULL,
+          lease_until ${integer} NOT NULL
+        )`,
+        `CREATE TABLE ${tables.lane} (
+          node ${key} NOT NULL,
+          lane ${integer} NOT NULL,
+          seq ${integer} NOT NULL,
+          verdicts ${text},
+          PRIMARY KEY (node, lane)
+        ) ${clusteredTable}`,
+      ],
+    },
+  ];
+}

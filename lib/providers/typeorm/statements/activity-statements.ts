@@ -1,0 +1,111 @@
+import type { Statement } from '../dialect.js';
+import { bulk, query, run, StatementSet, type Cell } from './statement-set.js';
+
+const CLAIM_COLUMNS = { id: 'text', execution_id: 'integer', schedule_id: 'integer', generation: 'text', claim: 'integer' } as const;
+const KEY = '(instance_id, execution_id, schedule_id)';
+const CLAIMED = 'instance_id, execution_id, schedule_id, generation, claim, name, tag, args, options, attempt, crashes, scheduled_at';
+
+/** Activities: one row each while outstanding. Whatever writes an outcome compares generation, claim and node. */
+export class ActivityStatements extends StatementSet {
+  private readonly addSql = `INSERT INTO ${this.tables.activity} (instance_id, execution_id, schedule_id, generation, name, tag, args,
+      options, claim, node, attempt, crashes, due_at, scheduled_at)
+    SELECT id, execution_id, schedule_id, generation, name, tag, args, options, claim, CASE WHEN claim = 1 THEN ${this.p(2)} ELSE NULL END,
+      1, 0, ${this.p(3)}, ${this.p(3)}
+    FROM ${this.rows(1, {
+      id: 'text',
+      execution_id: 'integer',
+      schedule_id: 'integer',
+      generation: 'text',
+      name: 'text',
+      tag: 'text',
+      args: 'text',
+      options: 'text',
+      claim: 'integer',
+    })} AS a`;
+
+  add(node: string, now: number, rows: readonly (readonly Cell[])[]): Statement {
+    return run(this.addSql, bulk(rows), node, now);
+  }
+
+  private readonly closeSql = `DELETE FROM ${this.tables.activity} WHERE ${KEY} IN
+    (SELECT id, execution_id, schedule_id FROM ${this.rows(1, { id: 'text', execution_id: 'integer', schedule_id: 'integer' })} AS a)`;
+
+  close(rows: readonly (readonly Cell[])[]): Statement {
+    return run(this.closeSql, bulk(rows));
+  }
+
+  dropOf(ids: string): Statement {
+    return run(`DELETE FROM ${this.tables.activity} WHERE instance_id IN ${this.list(1)}`, ids);
+  }
+
+  private readonly completeSql = `DELETE FROM ${this.tables.activity} WHERE (instance_id, execution_id, schedule_id, generation, claim) IN
+      (SELECT id, execution_id, schedule_id, generation, claim FROM ${this.rows(1, CLAIM_COLUMNS)} AS a)
+    AND node = ${this.p(2)} RETURNING instance_id, execution_id, schedule_id`;
+
+  complete(node: string, rows: readonly (readonly Cell[])[]): Statement {
+    return query(this.completeSql, bulk(rows), node);
+  }
+
+  private readonly retrySql = `UPDATE ${this.tables.activity} AS a SET attempt = a.attempt + 1, crashes = 0, node = NULL,
+      due_at = t.due_at, last_failure = t.failure
+    FROM ${this.rows(1, { ...CLAIM_COLUMNS, due_at: 'integer', failure: 'text' })} AS t
+    WHERE a.instance_id = t.id AND a.execution_id = t.execution_id AND a.schedule_id = t.schedule_id
+      AND a.generation = t.generation AND a.claim = t.claim AND a.node = ${this.p(2)}
+    RETURNING a.instance_id, a.execution_id, a.schedule_id`;
+
+  retry(node: string, rows: readonly (readonly Cell[])[]): Statement {
+    return query(this.retrySql, bulk(rows), node);
+  }
+
+  private readonly releaseSql = `UPDATE ${this.tables.activity} AS a SET node = NULL
+    FROM ${this.rows(1, CLAIM_COLUMNS)} AS t
+    WHERE a.instance_id = t.id AND a.execution_id = t.execution_id AND a.schedule_id = t.schedule_id
+      AND a.generation = t.generation AND a.claim = t.claim AND a.node = ${this.p(2)}
+    RETURNING a.instance_id, a.execution_id, a.schedule_id`;
+
+  release(node: string, rows: readonly (readonly Cell[])[]): Statement {
+    return query(this.releaseSql, bulk(rows), node);
+  }
+
+  private readonly servable = (names: number, tags: number): string =>
+    `name IN ${this.list(names)} AND (tag IS NULL OR tag IN ${this.list(tags)})`;
+
+  private readonly claimSql = `UPDATE ${this.tables.activity} SET node = ${this.p(1)}, claim = claim + 1
+    WHERE ${KEY} IN (SELECT instance_id, execution_id, schedule_id FROM ${this.tables.activity}
+      WHERE node IS NULL AND due_at <= ${this.p(2)} AND ${this.servable(3, 4)} ORDER BY due_at LIMIT ${this.p(5)})
+    RETURNING ${CLAIMED}`;
+
+  claim(node: string, now: number, names: string, tags: string, limit: number): Statement {
+    return query(this.claimSql, node, now, names, tags, limit);
+  }
+
+  claimedBy(node: string): Statement {
+    return query(`SELECT ${CLAIMED} FROM ${this.tables.activity} WHERE node = ${this.p(1)}`, node);
+  }
+
+  nextDueAt(names: string, tags: string): Statement {
+    return query(`SELECT MIN(due_at) AS due_at FROM ${this.tables.activity} WHERE node IS NULL AND ${this.servable(1, 2)}`, names, tags);
+  }
+
+  /** After crashes of these nodes: claimable again, counted. */
+  takeBack(nodes: string): Statement {
+    return query(`UPDATE ${this.tables.activity} SET node = NULL, crashes = crashes + 1 WHERE node IN ${this.list(1)} RETURNING instance_id`, nodes);
+  }
+
+  /** After a crash that is blamed on a suspect, or a graceful end: claimable again, not counted. */
+  takeBackUncounted(nodes: string): Statement {
+    return query(`UPDATE ${this.tables.activity} SET node = NULL WHERE node IN ${this.list(1)} RETURNING instance_id`, nodes);
+  }
+
+  openByHandler(): Statement {
+    return query(`SELECT name, tag, COUNT(*) AS count FROM ${this.tables.activity} GROUP BY name, tag`);
+  }
+
+  having(ids: string): Statement {
+    return query(`SELECT DISTINCT instance_id FROM ${this.tables.activity} WHERE instance_id IN ${this.list(1)}`, ids);
+  }
+
+  havingTimers(ids: string): Statement {
+    return query(`SELECT DISTINCT instance_id FROM ${this.tables.timer} WHERE instance_id IN ${this.list(1)}`, ids);
+  }
+}

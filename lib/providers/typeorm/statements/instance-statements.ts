@@ -1,0 +1,248 @@
+import type { Statement } from '../dialect.js';
+import { bulk, query, run, StatementSet, type Cell } from './statement-set.js';
+
+const OPEN = `('Pending', 'Running')`;
+const FINAL = `('Completed', 'Failed', 'Cancelled', 'Terminated')`;
+
+/** The columns of a status row. */
+export const STATUS_COLUMNS = `instance_id, generation, name, version, status, execution_id, parent_instance_id, parent_generation,
+  parent_execution_id, parent_schedule_id, custom_status, output, failure, suspended_by, suspended_code, suspended_reason,
+  cancel_requested, created_at, updated_at, ended_at`;
+
+/** The instance table: the fence, the counters, starts, ends and suspensions. */
+export class InstanceStatements extends StatementSet {
+  private readonly fenceSql = `UPDATE ${this.tables.instance} AS i SET
+      turn = i.turn + 1,
+      owner = CASE WHEN t.keep = 1 THEN ${this.p(2)} ELSE NULL END,
+      epoch = i.epoch + CASE WHEN i.owner = ${this.p(2)} THEN 0 ELSE 1 END,
+      messages_in = i.messages_in + t.own_messages,
+      messages_seen = i.messages_seen + t.seen,
+      status = t.status, name = t.name, version = t.version,
+      execution_id = t.execution_id, next_event_id = t.next_event_id,
+      cancel_requested = t.cancel_requested, crashes = 0, suspect = NULL, updated_at = ${this.p(3)}
+    FROM ${this.rows(1, {
+      id: 'text',
+      generation: 'text',
+      turn: 'integer',
+      keep: 'integer',
+      own_messages: 'integer',
+      seen: 'integer',
+      status: 'text',
+      name: 'text',
+      version: 'text',
+      execution_id: 'integer',
+      next_event_id: 'integer',
+      cancel_requested: 'integer',
+    })} AS t
+    WHERE i.instance_id = t.id AND i.generation = t.generation AND i.turn = t.turn AND i.status IN ${OPEN}
+      AND (i.owner IS NULL OR i.owner = ${this.p(2)} OR i.owner NOT IN (SELECT node FROM ${this.tables.node}))
+    RETURNING i.instance_id, i.messages_in`;
+
+  /** Check and write in one statement: it gives back the turns that are in; nothing of the others may follow. */
+  fence(node: string, now: number, rows: readonly (readonly Cell[])[]): Statement {
+    return query(this.fenceSql, bulk(rows), node, now);
+  }
+
+  private readonly startSql = `INSERT INTO ${this.tables.instance} (instance_id, generation, name, version, status, execution_id,
+      next_event_id, turn, owner, epoch, messages_in, messages_seen, crashes, cancel_requested, parent_instance_id,
+      parent_generation, parent_execution_id, parent_schedule_id, engine_format, created_at, updated_at)
+    SELECT id, generation, name, version, 'Pending', 1, 1, 0, NULL, 0, 1, 0, 0, 0, parent_instance_id, parent_generation,
+      parent_execution_id, parent_schedule_id, ${this.p(3)}, ${this.p(2)}, ${this.p(2)}
+    FROM ${this.rows(1, {
+      id: 'text',
+      generation: 'text',
+      name: 'text',
+      version: 'text',
+      parent_instance_id: 'text',
+      parent_generation: 'text',
+      parent_execution_id: 'integer',
+      parent_schedule_id: 'integer',
+    })} AS s WHERE true
+    ON CONFLICT (instance_id) DO NOTHING
+    RETURNING instance_id, generation`;
+
+  /** Ids that exist are left alone and do not come back. */
+  start(now: number, engineFormat: number, rows: readonly (readonly Cell[])[]): Statement {
+    return query(this.startSql, bulk(rows), now, engineFormat);
+  }
+
+  finishedAmong(ids: string): Statement {
+    return query(`SELECT instance_id FROM ${this.tables.instance} WHERE instance_id IN ${this.list(1)} AND status IN ${FINAL}`, ids);
+  }
+
+  /** Everything of these instances, in every table. */
+  removeAll(ids: string): Statement[] {
+    const { instance, history, message, activity, timer, kv } = this.tables;
+    return [instance, history, message, activity, timer, kv].map((table) =>
+      run(`DELETE FROM ${table} WHERE instance_id IN ${this.list(1)}`, ids),
+    );
+  }
+
+  private readonly addressSql = `UPDATE ${this.tables.instance} AS i SET
+      messages_in = i.messages_in + t.k,
+      status = CASE WHEN t.terminates = 1 AND i.status = 'Suspended' THEN 'Running' ELSE i.status END,
+      suspended_by = CASE WHEN t.terminates = 1 THEN NULL ELSE i.suspended_by END
+    FROM ${this.rows(1, { id: 'text', generation: 'text', k: 'integer', terminates: 'integer' })} AS t
+    WHERE i.instance_id = t.id AND (t.generation IS NULL OR i.generation = t.generation) AND i.status NOT IN ${FINAL}
+    RETURNING i.instance_id, i.generation, i.messages_in`;
+
+  /**
+   * Counts messages in. The row lock, held to commit, gives each its number in the instance's order of delivery; a row that
+   * does not come back is gone or finished (protocol 2). A termination wakes a suspended instance: it runs no code.
+   */
+  address(rows: readonly (readonly Cell[])[]): Statement {
+    return query(this.addressSql, bulk(rows));
+  }
+
+  statusOf(ids: string): Statement {
+    return query(`SELECT instance_id, status FROM ${this.tables.instance} WHERE instance_id IN ${this.list(1)}`, ids);
+  }
+
+  setCustomStatus(rows: readonly (readonly Cell[])[]): Statement {
+    return run(
+      `UPDATE ${this.tables.instance} AS i SET custom_status = t.status FROM ${this.rows(1, { id: 'text', status: 'text' })} AS t WHERE i.instance_id = t.id`,
+      bulk(rows),
+    );
+  }
+
+  private readonly endSql = `UPDATE ${this.tables.instance} AS i SET output = t.output, failure = t.failure, ended_at = ${this.p(2)}
+    FROM ${this.rows(1, { id: 'text', output: 'text', failure: 'text' })} AS t WHERE i.instance_id = t.id`;
+
+  /** The fence has set the status; the row keeps what callers ask for. */
+  end(now: number, rows: readonly (readonly Cell[])[]): Statement {
+    return run(this.endSql, bulk(rows), now);
+  }
+
+  suspend(now: number, item: { instanceId: string; generation: string | null; turn: number | null; by: string; code: string; reason: string; builds: string | null }): Statement {
+    return query(
+      `UPDATE ${this.tables.instance} SET status = 'Suspended', owner = NULL, suspended_by = ${this.p(4)}, suspended_code = ${this.p(5)},
+        suspended_reason = ${this.p(6)}, failed_builds = ${this.p(7)}, updated_at = ${this.p(8)}
+       WHERE instance_id = ${this.p(1)} AND (${this.p(2)} IS NULL OR generation = ${this.p(2)})
+        AND (${this.p(3)} IS NULL OR turn = ${this.p(3)}) AND status NOT IN ${FINAL}
+       RETURNING instance_id`,
+      item.instanceId,
+      item.generation,
+      item.turn,
+      item.by,
+      item.code,
+      item.reason,
+      item.builds,
+      now,
+    );
+  }
+
+  failedBuilds(instanceId: string): Statement {
+    return query(`SELECT failed_builds FROM ${this.tables.instance} WHERE instance_id = ${this.p(1)}`, instanceId);
+  }
+
+  private readonly resumed = `SET status = CASE WHEN turn = 0 THEN 'Pending' ELSE 'Running' END, suspended_by = NULL,
+    suspended_code = NULL, suspended_reason = NULL, failed_builds = NULL, crashes = 0, suspect = NULL, updated_at = ${this.p(1)}`;
+
+  resume(now: number, instanceId: string): Statement {
+    return query(
+      `UPDATE ${this.tables.instance} ${this.resumed} WHERE instance_id = ${this.p(2)} AND status = 'Suspended' RETURNING instance_id`,
+      now,
+      instanceId,
+    );
+  }
+
+  engineSuspended(): Statement {
+    return query(`SELECT instance_id, failed_builds, suspended_code FROM ${this.tables.instance} WHERE status = 'Suspended' AND suspended_by = 'engine'`);
+  }
+
+  /** Like `resume`, but what failed so far is remembered: another build is tried, not forgotten. */
+  retryOnBuild(now: number, ids: string): Statement {
+    return run(
+      `UPDATE ${this.tables.instance} SET status = CASE WHEN turn = 0 THEN 'Pending' ELSE 'Running' END, suspended_by = NULL,
+        suspended_code = NULL, suspended_reason = NULL, updated_at = ${this.p(1)}
+       WHERE instance_id IN ${this.list(2)} AND status = 'Suspended' AND suspended_by = 'engine'`,
+      now,
+      ids,
+    );
+  }
+
+  markSuspect(node: string, instanceId: string, generation: string, turn: number): Statement {
+    return query(
+      `UPDATE ${this.tables.instance} SET suspect = ${this.p(1)} WHERE instance_id = ${this.p(2)} AND generation = ${this.p(3)} AND turn = ${this.p(4)} AND status IN ${OPEN} RETURNING instance_id`,
+      node,
+      instanceId,
+      generation,
+      turn,
+    );
+  }
+
+  suspectsOf(nodes: string): Statement {
+    return query(`SELECT instance_id, suspect AS node FROM ${this.tables.instance} WHERE suspect IN ${this.list(1)}`, nodes);
+  }
+
+  countCrash(nodes: string, now: number): Statement {
+    return query(
+      `UPDATE ${this.tables.instance} SET crashes = crashes + 1
+       WHERE status IN ${OPEN} AND owner IN ${this.list(1)} AND (messages_in > messages_seen
+         OR EXISTS (SELECT 1 FROM ${this.tables.activity} a WHERE a.instance_id = ${this.tables.instance}.instance_id AND a.node IN ${this.list(1)})
+         OR EXISTS (SELECT 1 FROM ${this.tables.timer} t WHERE t.instance_id = ${this.tables.instance}.instance_id AND t.fire_at <= ${this.p(2)}))
+       RETURNING instance_id`,
+      nodes,
+      now,
+    );
+  }
+
+  countSuspectCrash(nodes: string): Statement {
+    return query(
+      `UPDATE ${this.tables.instance} SET crashes = crashes + 1, suspect = NULL WHERE suspect IN ${this.list(1)} RETURNING instance_id`,
+      nodes,
+    );
+  }
+
+  /** Graceful: instances of a node that leaves. */
+  disown(node: string): Statement {
+    return run(`UPDATE ${this.tables.instance} SET owner = NULL, suspect = NULL WHERE owner = ${this.p(1)}`, node);
+  }
+
+  load(ids: string): Statement {
+    return query(
+      `SELECT instance_id, generation, status, name, version, turn, owner, execution_id, next_event_id, messages_in, messages_seen, crashes,
+        parent_instance_id, parent_generation, parent_execution_id, parent_schedule_id, cancel_requested, engine_format
+       FROM ${this.tables.instance} WHERE instance_id IN ${this.list(1)}`,
+      ids,
+    );
+  }
+
+  runnable(node: string, afterId: string, limit: number): Statement {
+    return query(
+      `SELECT instance_id FROM ${this.tables.instance}
+       WHERE messages_in > messages_seen AND instance_id > ${this.p(2)} AND status IN ${OPEN}
+        AND (owner IS NULL OR owner = ${this.p(1)} OR owner NOT IN (SELECT node FROM ${this.tables.node}))
+       ORDER BY instance_id LIMIT ${this.p(3)}`,
+      node,
+      afterId,
+      limit,
+    );
+  }
+
+  status(ids: string): Statement {
+    return query(`SELECT ${STATUS_COLUMNS} FROM ${this.tables.instance} WHERE instance_id IN ${this.list(1)}`, ids);
+  }
+
+  /** `conditions` are fragments over parameters from 1 on; newest first. */
+  listing(conditions: readonly string[], parameters: readonly unknown[], limit: number): Statement {
+    const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+    return query(
+      `SELECT ${STATUS_COLUMNS} FROM ${this.tables.instance} ${where} ORDER BY created_at DESC, instance_id DESC LIMIT ${this.p(parameters.length + 1)}`,
+      ...parameters,
+      limit,
+    );
+  }
+
+  openByHandler(): Statement {
+    return query(`SELECT name, version, COUNT(*) AS count FROM ${this.tables.instance} WHERE status NOT IN ${FINAL} GROUP BY name, version`);
+  }
+
+  open(afterId: string, limit: number): Statement {
+    return query(
+      `SELECT instance_id, messages_in, messages_seen FROM ${this.tables.instance} WHERE status IN ${OPEN} AND instance_id > ${this.p(1)} ORDER BY instance_id LIMIT ${this.p(2)}`,
+      afterId,
+      limit,
+    );
+  }
+}

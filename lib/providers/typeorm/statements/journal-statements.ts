@@ -1,0 +1,179 @@
+import type { Statement } from '../dialect.js';
+import { bulk, query, run, StatementSet, type Cell } from './statement-set.js';
+
+/** History, messages, timers and KV: what turns append and use up. */
+export class JournalStatements extends StatementSet {
+  private readonly appendSql = `INSERT INTO ${this.tables.history} (instance_id, execution_id, first_event_id, event_count, events)
+    SELECT id, execution_id, first_event_id, event_count, events FROM ${this.rows(1, {
+      id: 'text',
+      execution_id: 'integer',
+      first_event_id: 'integer',
+      event_count: 'integer',
+      events: 'text',
+    })} AS h`;
+
+  appendHistory(rows: readonly (readonly Cell[])[]): Statement {
+    return run(this.appendSql, bulk(rows));
+  }
+
+  private readonly addMessagesSql = `INSERT INTO ${this.tables.message} (instance_id, seq, kind, name, body)
+    SELECT id, seq, kind, name, body FROM ${this.rows(1, { id: 'text', seq: 'integer', kind: 'text', name: 'text', body: 'text' })} AS m`;
+
+  addMessages(rows: readonly (readonly Cell[])[]): Statement {
+    return run(this.addMessagesSql, bulk(rows));
+  }
+
+  private readonly useMessagesSql = `DELETE FROM ${this.tables.message} WHERE (instance_id, seq) IN
+    (SELECT id, seq FROM ${this.rows(1, { id: 'text', seq: 'integer' })} AS m)`;
+
+  useMessages(rows: readonly (readonly Cell[])[]): Statement {
+    return run(this.useMessagesSql, bulk(rows));
+  }
+
+  dropMessagesOf(ids: string): Statement {
+    return run(`DELETE FROM ${this.tables.message} WHERE instance_id IN ${this.list(1)}`, ids);
+  }
+
+  private readonly addTimersSql = `INSERT INTO ${this.tables.timer} (instance_id, execution_id, schedule_id, fire_at)
+    SELECT id, execution_id, schedule_id, fire_at FROM ${this.rows(1, {
+      id: 'text',
+      execution_id: 'integer',
+      schedule_id: 'integer',
+      fire_at: 'integer',
+    })} AS t`;
+
+  addTimers(rows: readonly (readonly Cell[])[]): Statement {
+    return run(this.addTimersSql, bulk(rows));
+  }
+
+  private readonly closeTimersSql = `DELETE FROM ${this.tables.timer} WHERE (instance_id, execution_id, schedule_id) IN
+    (SELECT id, execution_id, schedule_id FROM ${this.rows(1, { id: 'text', execution_id: 'integer', schedule_id: 'integer' })} AS t)`;
+
+  closeTimers(rows: readonly (readonly Cell[])[]): Statement {
+    return run(this.closeTimersSql, bulk(rows));
+  }
+
+  dropTimersOf(ids: string): Statement {
+    return run(`DELETE FROM ${this.tables.timer} WHERE instance_id IN ${this.list(1)}`, ids);
+  }
+
+  private readonly putKvSql = `INSERT INTO ${this.tables.kv} (instance_id, name, value, base, execution_id)
+    SELECT id, name, value, NULL, execution_id FROM ${this.rows(1, { id: 'text', name: 'text', value: 'text', execution_id: 'integer' })} AS k WHERE true
+    ON CONFLICT (instance_id, name) DO UPDATE SET
+      base = CASE WHEN ${this.tables.kv}.execution_id < excluded.execution_id THEN ${this.tables.kv}.value ELSE ${this.tables.kv}.base END,
+      value = excluded.value,
+      execution_id = excluded.execution_id`;
+
+  putKv(rows: readonly (readonly Cell[])[]): Statement {
+    return run(this.putKvSql, bulk(rows));
+  }
+
+  // ---- reading ----
+
+  history(ids: string): Statement {
+    return query(
+      `SELECT h.instance_id, h.events FROM ${this.tables.instance} i
+       JOIN ${this.tables.history} h ON h.instance_id = i.instance_id AND h.execution_id = i.execution_id
+       WHERE i.instance_id IN ${this.list(1)} ORDER BY h.instance_id, h.first_event_id`,
+      ids,
+    );
+  }
+
+  historyPage(instanceId: string, executionId: number, afterEventId: number, limit: number): Statement {
+    return query(
+      `SELECT first_event_id, events FROM ${this.tables.history}
+       WHERE instance_id = ${this.p(1)} AND execution_id = ${this.p(2)} AND first_event_id + event_count > ${this.p(3)} + 1
+       ORDER BY first_event_id LIMIT ${this.p(4)}`,
+      instanceId,
+      executionId,
+      afterEventId,
+      limit,
+    );
+  }
+
+  /** Every kind but the buffered ones, which an instance may hold in any number. */
+  unbufferedMessages(ids: string): Statement {
+    return query(
+      `SELECT instance_id, seq, kind, name, body FROM ${this.tables.message}
+       WHERE instance_id IN ${this.list(1)} AND kind NOT IN ('external-event', 'queue-message') ORDER BY instance_id, seq`,
+      ids,
+    );
+  }
+
+  bufferedMessages(instanceId: string, limit: number): Statement {
+    return query(
+      `SELECT seq, kind, name, body FROM ${this.tables.message}
+       WHERE instance_id = ${this.p(1)} AND kind IN ('external-event', 'queue-message') ORDER BY seq LIMIT ${this.p(2)}`,
+      instanceId,
+      limit,
+    );
+  }
+
+  /** Which of these instances hold buffered messages at all. */
+  haveBuffered(ids: string): Statement {
+    return query(
+      `SELECT DISTINCT instance_id FROM ${this.tables.message}
+       WHERE instance_id IN ${this.list(1)} AND kind IN ('external-event', 'queue-message')`,
+      ids,
+    );
+  }
+
+  messagesAfter(instanceId: string, seq: number, limit: number): Statement {
+    return query(
+      `SELECT seq, kind, name, body FROM ${this.tables.message} WHERE instance_id = ${this.p(1)} AND seq > ${this.p(2)} ORDER BY seq LIMIT ${this.p(3)}`,
+      instanceId,
+      seq,
+      limit,
+    );
+  }
+
+  bufferedLane(instanceId: string, kind: string, name: string, limit: number): Statement {
+    return query(
+      `SELECT seq, kind, name, body FROM ${this.tables.message}
+       WHERE instance_id = ${this.p(1)} AND kind = ${this.p(2)} AND name = ${this.p(3)} ORDER BY seq LIMIT ${this.p(4)}`,
+      instanceId,
+      kind,
+      name,
+      limit,
+    );
+  }
+
+  dueTimers(ids: string, until: number): Statement {
+    return query(
+      `SELECT instance_id, execution_id, schedule_id FROM ${this.tables.timer}
+       WHERE instance_id IN ${this.list(1)} AND fire_at <= ${this.p(2)} ORDER BY fire_at, schedule_id`,
+      ids,
+      until,
+    );
+  }
+
+  timers(after: readonly [number, string, number, number], until: number, limit: number): Statement {
+    return query(
+      `SELECT t.instance_id, t.execution_id, t.schedule_id, t.fire_at, i.generation FROM ${this.tables.timer} t
+       JOIN ${this.tables.instance} i ON i.instance_id = t.instance_id
+       WHERE (t.fire_at, t.instance_id, t.execution_id, t.schedule_id) > (${this.p(1)}, ${this.p(2)}, ${this.p(3)}, ${this.p(4)})
+         AND t.fire_at <= ${this.p(5)}
+       ORDER BY t.fire_at, t.instance_id, t.execution_id, t.schedule_id LIMIT ${this.p(6)}`,
+      ...after,
+      until,
+      limit,
+    );
+  }
+
+  kvAtStart(ids: string): Statement {
+    return query(
+      `SELECT k.instance_id, k.name, CASE WHEN k.execution_id = i.execution_id THEN k.base ELSE k.value END AS value
+       FROM ${this.tables.kv} k JOIN ${this.tables.instance} i ON i.instance_id = k.instance_id
+       WHERE k.instance_id IN ${this.list(1)}`,
+      ids,
+    );
+  }
+
+  kv(instanceId: string): Statement {
+    return query(`SELECT name, value FROM ${this.tables.kv} WHERE instance_id = ${this.p(1)} AND value IS NOT NULL ORDER BY name`, instanceId);
+  }
+
+  kvValue(instanceId: string, key: string): Statement {
+    return query(`SELECT value FROM ${this.tables.kv} WHERE instance_id = ${this.p(1)} AND name = ${this.p(2)}`, instanceId, key);
+  }
+}

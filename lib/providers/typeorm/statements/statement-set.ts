@@ -1,0 +1,29 @@
+import type { ColumnType, Dialect, Statement } from '../dialect.js';
+import type { Tables } from '../schema.js';
+
+/** A value of a bulk row: payloads are strings, moments and counters safe integers. */
+export type Cell = string | number | null;
+
+/** Builds statements for one dialect and prefix; SQL texts are made once and are the key of the prepared statement. */
+export abstract class StatementSet {
+  constructor(
+    protected readonly dialect: Dialect,
+    protected readonly tables: Tables,
+  ) {}
+
+  protected p(index: number): string {
+    return this.dialect.parameter(index);
+  }
+
+  protected rows(index: number, columns: Readonly<Record<string, ColumnType>>): string {
+    return this.dialect.rows(this.p(index), columns);
+  }
+
+  protected list(index: number): string {
+    return this.dialect.list(this.p(index));
+  }
+}
+
+export const run = (sql: string, ...parameters: readonly unknown[]): Statement => ({ sql, parameters, returns: false });
+export const query = (sql: string, ...parameters: readonly unknown[]): Statement => ({ sql, parameters, returns: true });
+export const bulk = (rows: readonly (readonly Cell[])[]): string => JSON.stringify(rows);

@@ -1,0 +1,37 @@
+import type { TakeOver } from '../../provider/provider.js';
+import type { Script } from './dialect.js';
+import type { Statements } from './statements/statements.js';
+
+/** Takes back what dead nodes held, and blames: the suspect alone if the node had marked one, else all it ran (protocol 8). */
+export function* takeOverScript(
+  sql: Statements,
+  node: string,
+  nodes: 'all-others' | readonly string[],
+  now: number,
+): Script<TakeOver> {
+  const others = yield sql.lanes.otherNodes(node);
+  const dead = others
+    .filter((row) => (nodes === 'all-others' ? row['engine'] === 1 || (row['lease_until'] as number) < now : nodes.includes(row['node'] as string)))
+    .map((row) => row['node'] as string);
+  if (dead.length === 0) return { nodes: [], activities: 0, instances: 0 };
+  const list = JSON.stringify(dead);
+  const suspects = yield sql.instances.countSuspectCrash(list);
+  const counted = suspects.length > 0 ? suspects : yield sql.instances.countCrash(list, now);
+  const activities = yield suspects.length > 0 ? sql.activities.takeBackUncounted(list) : sql.activities.takeBack(list);
+  yield sql.lanes.removeNodes(list);
+  yield sql.lanes.removeLanes(list);
+  return { nodes: dead, activities: activities.length, instances: counted.length };
+}
+
+/** Poisoned and limited instances need more than another build: they are left to an operator. */
+const NEEDS_OPERATOR: ReadonlySet<unknown> = new Set(['ERR_DURABLE_POISONED', 'ERR_DURABLE_LIMIT']);
+
+export function* resumeForBuildScript(sql: Statements, buildId: string, now: number): Script<number> {
+  const suspended = yield sql.instances.engineSuspended();
+  const ids = suspended
+    .filter((row) => !NEEDS_OPERATOR.has(row['suspended_code']))
+    .filter((row) => !(JSON.parse((row['failed_builds'] as string | null) ?? '[]') as string[]).includes(buildId))
+    .map((row) => row['instance_id'] as string);
+  if (ids.length > 0) yield sql.instances.retryOnBuild(now, JSON.stringify(ids));
+  return ids.length;
+}

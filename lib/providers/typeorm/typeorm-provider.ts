@@ -1,0 +1,272 @@
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { InvalidOptionError, SchemaVersionError } from '../../core/errors.js';
+import type { HistoryEvent } from '../../core/history-event.js';
+import type { StoredMessage } from '../../core/message.js';
+import type { Payload } from '../../core/payload.js';
+import type { Batch, BatchResult, ClaimedActivity, InstanceKey } from '../../provider/batch.js';
+import type {
+  InstanceFilter,
+  InstanceRow,
+  LoadedInstance,
+  LoadLimits,
+  NodeRegistration,
+  OpenHandlers,
+  Page,
+  PageRequest,
+  Provider,
+  StoredTimer,
+  TakeOver,
+  TimerCursor,
+} from '../../provider/provider.js';
+import { commitScript } from './commit-script.js';
+import type { Connection } from './connection.js';
+import type { Row, Script, Statement } from './dialect.js';
+import { findStuckScript } from './find-stuck.js';
+import { listScript, historyScript } from './pages.js';
+import { loadScript } from './load-script.js';
+import { claimedActivityOf, instanceRowOf, storedMessageOf } from './rows.js';
+import { migrations, migrationTable, tablesOf, type Tables } from './schema.js';
+import { SqliteConnection, type Durability } from './sqlite-connection.js';
+import { isBusy } from './sqlite-errors.js';
+import { statementsOf, type Statements } from './statements/statements.js';
+import { resumeForBuildScript, takeOverScript } from './take-over-script.js';
+
+export interface TypeOrmProviderOptions {
+  /** TypeORM's options of a better-sqlite3 database, or a DataSource whose options are used: the engine opens its own connection. */
+  readonly storage: DataSourceOptions | DataSource;
+  /** `full` (default): a commit survives power loss. `normal`: only a crash of the process. */
+  readonly durability?: Durability;
+  /** Before the name of every table. Letters, digits, underscores. Default `durable_`. */
+  readonly tablePrefix?: string;
+}
+
+/** Storage in a database that TypeORM reaches. */
+export class TypeOrmProvider implements Provider {
+  readonly lanes = 1;
+  private readonly tables: Tables;
+  private readonly options: DataSourceOptions;
+  private connection: Connection | undefined;
+  private sql!: Statements;
+
+  constructor(private readonly settings: TypeOrmProviderOptions) {
+    this.options = optionsOf(settings.storage);
+    const prefix = settings.tablePrefix ?? 'durable_';
+    if (!/^[A-Za-z_][A-Za-z0-9_]{0,40}$/.test(prefix)) throw new InvalidOptionError('tablePrefix', prefix, 'letters, digits and underscores');
+    this.tables = tablesOf(prefix);
+  }
+
+  get name(): string {
+    return this.connection?.name ?? this.options.type;
+  }
+
+  async open(): Promise<void> {
+    this.connection = await SqliteConnection.open({
+      options: this.options,
+      durability: this.settings.durability ?? 'full',
+      createDataSource: (options) => new DataSource(options),
+    });
+    this.sql = statementsOf(this.connection.dialect, this.tables);
+    await this.migrate(this.connection);
+  }
+
+  /** Versioned, in one transaction under the write lock: several booting processes come one after the other. */
+  private async migrate(connection: Connection): Promise<void> {
+    const { tables } = this;
+    const known = migrations(tables, connection.dialect);
+    await this.untilFree(() =>
+      connection.write(function* (): Script<void> {
+        yield { sql: migrationTable(tables, connection.dialect), parameters: [], returns: false };
+        const rows = yield { sql: `SELECT MAX(version) AS version FROM ${tables.migration}`, parameters: [], returns: true };
+        const found = (rows[0]?.['version'] as number | null | undefined) ?? 0;
+        const newest = known.at(-1)!.version;
+        if (found > newest) throw new SchemaVersionError(connection.name, found, newest);
+        for (const { version, statements } of known.filter((migration) => migration.version > found)) {
+          for (const sql of statements) yield { sql, parameters: [], returns: false };
+          yield {
+            sql: `INSERT INTO ${tables.migration} (version, applied_at) VALUES (${version}, ${connection.dialect.parameter(1)})`,
+            parameters: [Date.now()],
+            returns: false,
+          };
+        }
+      }),
+    );
+  }
+
+  async close(): Promise<void> {
+    const { connection } = this;
+    this.connection = undefined;
+    await connection?.close();
+  }
+
+  private get db(): Connection {
+    if (this.connection === undefined) throw new TypeError('the provider is not open');
+    return this.connection;
+  }
+
+  // ---- nodes ----
+
+  acquireEngine(signal: AbortSignal, onWait: (holder: string) => void): Promise<void> {
+    return this.db.acquireEngine(signal, onWait);
+  }
+
+  join({ node, engine, lanes, buildId, now, leaseUntil }: NodeRegistration): Promise<void> {
+    const { sql } = this;
+    return this.write(function* (): Script<void> {
+      yield sql.lanes.addNode(node, engine, buildId, now, leaseUntil);
+      for (let lane = 0; lane < lanes; lane++) yield sql.lanes.addLane(node, lane);
+    });
+  }
+
+  heartbeat(node: string, _now: number, leaseUntil: number): Promise<boolean> {
+    const { sql } = this;
+    return this.write(function* (): Script<boolean> {
+      return (yield sql.lanes.heartbeat(node, leaseUntil)).length === 1;
+    });
+  }
+
+  takeOver(node: string, nodes: 'all-others' | readonly string[], now: number): Promise<TakeOver> {
+    return this.write(() => takeOverScript(this.sql, node, nodes, now));
+  }
+
+  leave(node: string): Promise<void> {
+    const { sql } = this;
+    return this.write(function* (): Script<void> {
+      const nodes = JSON.stringify([node]);
+      yield sql.activities.takeBackUncounted(nodes);
+      yield sql.instances.disown(node);
+      yield sql.lanes.removeNodes(nodes);
+      yield sql.lanes.removeLanes(nodes);
+    });
+  }
+
+  resumeForBuild(buildId: string, now: number): Promise<number> {
+    return this.write(() => resumeForBuildScript(this.sql, buildId, now));
+  }
+
+  // ---- the write path ----
+
+  commit(node: string, lane: number, batch: Batch): Promise<BatchResult> {
+    return this.db.write(() => commitScript(this.sql, node, lane, batch));
+  }
+
+  // ---- reading ----
+
+  load(instanceIds: readonly string[], limits: LoadLimits): Promise<LoadedInstance[]> {
+    return this.read(() => loadScript(this.sql, instanceIds, limits));
+  }
+
+  async messagesAfter(key: InstanceKey, afterSeq: number, limit: number): Promise<StoredMessage[]> {
+    return (await this.rows(this.sql.journal.messagesAfter(key.instanceId, afterSeq, limit))).map(storedMessageOf);
+  }
+
+  async bufferedMessages(key: InstanceKey, kind: 'external-event' | 'queue-message', name: string, limit: number): Promise<StoredMessage[]> {
+    return (await this.rows(this.sql.journal.bufferedLane(key.instanceId, kind, name, limit))).map(storedMessageOf);
+  }
+
+  async runnable(node: string, afterId: string, limit: number): Promise<string[]> {
+    return (await this.rows(this.sql.instances.runnable(node, afterId, limit))).map((row) => row['instance_id'] as string);
+  }
+
+  async timers(after: TimerCursor | null, until: number, limit: number): Promise<StoredTimer[]> {
+    const cursor = after === null ? ([-1, '', 0, 0] as const) : ([after.fireAt, after.instanceId, after.executionId, after.scheduleId] as const);
+    const rows = await this.rows(this.sql.journal.timers(cursor, until, limit));
+    return rows.map((row) => ({
+      instanceId: row['instance_id'] as string,
+      generation: row['generation'] as string,
+      executionId: row['execution_id'] as number,
+      scheduleId: row['schedule_id'] as number,
+      fireAt: row['fire_at'] as number,
+    }));
+  }
+
+  async nextActivityDueAt(names: readonly string[], tags: readonly string[]): Promise<number | null> {
+    const [row] = await this.rows(this.sql.activities.nextDueAt(JSON.stringify(names), JSON.stringify(tags)));
+    return (row?.['due_at'] as number | null | undefined) ?? null;
+  }
+
+  async claimedActivities(node: string): Promise<ClaimedActivity[]> {
+    return (await this.rows(this.sql.activities.claimedBy(node))).map(claimedActivityOf);
+  }
+
+  changedElsewhere(): Promise<boolean> {
+    return this.db.changedElsewhere();
+  }
+
+  async status(instanceId: string): Promise<InstanceRow | null> {
+    return (await this.statuses([instanceId]))[0] ?? null;
+  }
+
+  async statuses(instanceIds: readonly string[]): Promise<InstanceRow[]> {
+    return (await this.rows(this.sql.instances.status(JSON.stringify(instanceIds)))).map(instanceRowOf);
+  }
+
+  list(filter: InstanceFilter, page: PageRequest): Promise<Page<InstanceRow>> {
+    return this.read(() => listScript(this.sql, this.db.dialect, filter, page));
+  }
+
+  history(instanceId: string, executionId: number | undefined, page: PageRequest): Promise<Page<HistoryEvent>> {
+    return this.read(() => historyScript(this.sql, instanceId, executionId, page));
+  }
+
+  async kv(instanceId: string, key: string): Promise<Payload | null> {
+    const [row] = await this.rows(this.sql.journal.kvValue(instanceId, key));
+    return (row?.['value'] as string | null | undefined) ?? null;
+  }
+
+  async kvAll(instanceId: string): Promise<ReadonlyMap<string, Payload>> {
+    const rows = await this.rows(this.sql.journal.kv(instanceId));
+    return new Map(rows.map((row) => [row['name'] as string, row['value'] as string]));
+  }
+
+  openHandlers(): Promise<OpenHandlers> {
+    const { sql } = this;
+    return this.read(function* (): Script<OpenHandlers> {
+      const orchestrations = yield sql.instances.openByHandler();
+      const activities = yield sql.activities.openByHandler();
+      return {
+        orchestrations: orchestrations.map((row) => ({ name: row['name'] as string, version: row['version'] as string, count: row['count'] as number })),
+        activities: activities.map((row) => ({ name: row['name'] as string, tag: row['tag'] as string | null, count: row['count'] as number })),
+      };
+    });
+  }
+
+  findStuck(): Promise<string[]> {
+    return this.read(() => findStuckScript(this.sql));
+  }
+
+  // ---- help ----
+
+  private rows(statement: Statement): Promise<readonly Row[]> {
+    return this.read(function* (): Script<readonly Row[]> {
+      return yield statement;
+    });
+  }
+
+  private read<R>(script: () => Script<R>): Promise<R> {
+    return this.untilFree(() => this.db.read(script));
+  }
+
+  private write<R>(script: () => Script<R>): Promise<R> {
+    return this.untilFree(() => this.db.write(script));
+  }
+
+  /** Outside the journal a busy database is waited for here, in short pauses that never grow. */
+  private async untilFree<R>(attempt: () => Promise<R>): Promise<R> {
+    for (;;) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (!isBusy(error)) throw error;
+        await new Promise((done) => setTimeout(done, 1 + Math.random() * 3));
+      }
+    }
+  }
+}
+
+function optionsOf(storage: DataSourceOptions | DataSource): DataSourceOptions {
+  const options = 'options' in storage && typeof storage.options === 'object' ? (storage as DataSource).options : (storage as DataSourceOptions);
+  if (options.type !== 'better-sqlite3') {
+    throw new InvalidOptionError('storage.type', options.type, "'better-sqlite3' (PostgreSQL and MySQL have no dialect yet)");
+  }
+  return options;
+}
