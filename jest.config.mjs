@@ -1,7 +1,7 @@
 /** Jest in ESM mode (see .npmrc for the Node flag). Library code is mapped to its sources. */
 export default {
   testEnvironment: 'node',
-  roots: ['<rootDir>/test', '<rootDir>/sample-app'],
+  roots: ['<rootDir>/test'],
   testRegex: '\\.spec\\.ts$',
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {

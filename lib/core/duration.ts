@@ -13,7 +13,7 @@ const ACCEPTED = "milliseconds or text such as '500ms', '30s', '5m', '2h', '30d'
 export function parseDuration(value: unknown, what: string): number {
   const ms = typeof value === 'number' ? value : typeof value === 'string' ? parseText(value.trim()) : NaN;
   if (!(ms >= 0 && ms <= MAX_MS)) throw new InvalidOptionError(what, value, ACCEPTED);
-  return Math.round(ms);
+  return Math.round(ms) + 0; // not -0
 }
 
 function parseText(text: string): number {

@@ -29,7 +29,7 @@ export class DurableError extends Error {
   declare readonly expose?: boolean;
 
   constructor(name: string, code: string, message: string, options: DurableErrorOptions = {}) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     Object.defineProperty(this, 'name', { value: name, configurable: true, writable: true });
     Object.defineProperty(this, BRAND, { value: true });
     this.code = code;
@@ -51,16 +51,16 @@ export const isDurableError = (value: unknown): value is DurableError =>
 export function shown(value: unknown): string {
   try {
     if (typeof value === 'string') return cut(JSON.stringify(value));
-    if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`;
-    if (typeof value === 'bigint') return `${value}n`;
-    if (typeof value === 'symbol' || typeof value === 'number' || value === undefined) return String(value);
+    if (typeof value === 'function') return cut(`function ${value.name || '(anonymous)'}`);
+    if (typeof value === 'bigint') return cut(`${value}n`);
+    if (typeof value === 'symbol' || typeof value === 'number' || value === undefined) return cut(String(value));
     return cut(JSON.stringify(value) ?? String(value));
   } catch {
     return `a ${typeof value}`;
   }
 }
 
-const cut = (text: string): string => (text.length <= 120 ? text : `${text.slice(0, 117)}...`);
+const cut = (text: string): string => (text.length <= 120 ? text : `${text.slice(0, 117)}...`).replace(/[\r\n]+/g, ' ');
 const quoted = (text: string): string => JSON.stringify(text);
 
 // ---- what a caller got wrong ------------------------------------------------------------------------------------------
@@ -408,6 +408,18 @@ export class StorageError extends DurableError {
     options: { code?: string; name?: string; cause?: unknown; retryable: boolean; details?: Readonly<Record<string, unknown>> },
   ) {
     super(options.name ?? 'StorageError', options.code ?? 'ERR_DURABLE_STORAGE', message, options);
+  }
+}
+
+/** Another node took this one for dead. What it still wanted to write did not happen; it joins again as a new incarnation. */
+export class NodeDeclaredDeadError extends StorageError {
+  constructor(node: string) {
+    super(`The node ${quoted(node)} was declared dead because its lease ran out: it drops what it held and joins again.`, {
+      name: 'NodeDeclaredDeadError',
+      code: 'ERR_DURABLE_NODE_DEAD',
+      retryable: false,
+      details: { node },
+    });
   }
 }
 

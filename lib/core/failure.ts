@@ -60,13 +60,13 @@ function retryAfter(thrown: object, code: unknown): { retryAfterMs?: number } {
 function nested(thrown: object, withStack: boolean, seen: Set<unknown>, depth: number): { cause?: Failure; errors?: Failure[] } {
   const inner = (value: unknown): Failure =>
     seen.has(value) || depth >= MAX_CAUSES
-      ? { name: 'Cut', message: seen.has(value) ? 'the cause is a cycle' : `more than ${MAX_CAUSES} causes`, retryable: true }
+      ? { name: 'Cut', message: seen.has(value) ? 'it is recorded above: a cycle, or the same error twice' : `more than ${MAX_CAUSES} causes`, retryable: true }
       : describe(value, withStack, seen, depth + 1);
   const cause = read(thrown, 'cause');
-  const errors = read(thrown, 'errors');
+  const errors = items(read(thrown, 'errors'), 32);
   return {
     ...(cause !== undefined && cause !== null && { cause: inner(cause) }),
-    ...(Array.isArray(errors) && errors.length > 0 && { errors: errors.slice(0, 32).map(inner) }),
+    ...(errors.length > 0 && { errors: errors.map(inner) }),
   };
 }
 
@@ -79,7 +79,7 @@ function ownFields(thrown: object): { data?: Payload } {
     if (STANDARD.has(key)) continue;
     const value = read(thrown, key);
     try {
-      if (defaultCodec.encode(value, key).length > MAX_DATA) left.push(key);
+      if (key === '__proto__' || defaultCodec.encode(value, key).length > MAX_DATA) left.push(key);
       else fields[key] = value;
     } catch {
       left.push(key);
@@ -110,6 +110,14 @@ function read(value: object, key: string): unknown {
   }
 }
 
+function items(value: unknown, most: number): unknown[] {
+  try {
+    return Array.isArray(value) ? Array.from({ length: Math.min(value.length, most) }, (_, index) => (value as unknown[])[index]) : [];
+  } catch {
+    return [];
+  }
+}
+
 function keys(value: object): string[] {
   try {
     return Object.keys(value);
@@ -131,13 +139,24 @@ function text(value: unknown): string {
 const cut = (value: string): string =>
   value.length <= MAX_TEXT ? value : `${value.slice(0, MAX_TEXT)} (cut: ${value.length} characters)`;
 
-/** The error a caller gets: name, message, code, cause and own fields of what was thrown. */
+const FROM_FAILURE = new Set(['name', 'message', 'stack', 'cause', 'errors']);
+
+/** The error a caller gets: name, message, code, cause, errors and own fields of what was thrown. */
 export function errorOf(failure: Failure): Error {
   const error = new Error(failure.message, failure.cause === undefined ? undefined : { cause: errorOf(failure.cause) });
   Object.defineProperty(error, 'name', { value: failure.name, configurable: true, writable: true });
   if (failure.stack !== undefined) Object.defineProperty(error, 'stack', { value: failure.stack, configurable: true, writable: true });
+  if (failure.errors !== undefined) {
+    Object.defineProperty(error, 'errors', { value: failure.errors.map(errorOf), configurable: true, writable: true });
+  }
   const data = dataOf(failure);
-  return Object.assign(error, failure.code !== undefined && { code: failure.code }, typeof data === 'object' && data);
+  const own = { ...(failure.code !== undefined && { code: failure.code }), ...(typeof data === 'object' && data) };
+  for (const [key, value] of Object.entries(own)) {
+    // A thrown value that was no error may have fields of these names; they stay in its data.
+    if (FROM_FAILURE.has(key)) continue;
+    Object.defineProperty(error, key, { value, configurable: true, writable: true, enumerable: true });
+  }
+  return error;
 }
 
 /** Own fields of the thrown error, or the thrown value. */

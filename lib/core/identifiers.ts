@@ -1,7 +1,9 @@
 import { InvalidIdentifierError } from './errors.js';
 
 const MAX_LENGTH = 256;
-const SEMVER = /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?$/;
+const NUMBER = '0|[1-9]\\d*';
+const PRERELEASE = `(?:${NUMBER}|\\d*[A-Za-z-][0-9A-Za-z-]*)`;
+const SEMVER = new RegExp(`^(${NUMBER})\\.(${NUMBER})\\.(${NUMBER})(?:-(${PRERELEASE}(?:\\.${PRERELEASE})*))?$`);
 
 /** An id of 1 to 256 UTF-16 code units that every database stores as it is. @throws InvalidIdentifierError */
 export const checkInstanceId = (value: unknown): string => checkText(value, 'instance id');
@@ -35,7 +37,7 @@ export function compareVersions(left: string, right: string): number {
   const [a, b] = [SEMVER.exec(left), SEMVER.exec(right)];
   if (a === null || b === null) return left < right ? -1 : left > right ? 1 : 0;
   for (let part = 1; part <= 3; part++) {
-    const difference = Number(a[part]) - Number(b[part]);
+    const difference = compareNumbers(a[part]!, b[part]!);
     if (difference !== 0) return difference;
   }
   return comparePrereleases(a[4], b[4]);
@@ -53,9 +55,12 @@ function comparePrereleases(left: string | undefined, right: string | undefined)
   return a.length - b.length;
 }
 
+/** Of digits without leading zeros, however many. */
+const compareNumbers = (left: string, right: string): number => left.length - right.length || (left < right ? -1 : left > right ? 1 : 0);
+
 function compareIdentifiers(left: string, right: string): number {
   const [leftNumeric, rightNumeric] = [/^\d+$/.test(left), /^\d+$/.test(right)];
-  if (leftNumeric && rightNumeric) return Number(left) - Number(right);
+  if (leftNumeric && rightNumeric) return compareNumbers(left, right);
   if (leftNumeric !== rightNumeric) return leftNumeric ? -1 : 1;
   return left < right ? -1 : left > right ? 1 : 0;
 }

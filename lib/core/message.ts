@@ -16,7 +16,8 @@ export type Message =
   | ChildCompletionMessage
   | DetachedStartMessage
   | CancelMessage
-  | TerminateMessage;
+  | TerminateMessage
+  | ContinueMessage;
 
 /** Begins an execution: the first of an instance, or the next one after continue-as-new. */
 export interface StartMessage {
@@ -66,6 +67,11 @@ export interface CancelMessage {
 export interface TerminateMessage {
   readonly kind: 'terminate';
   readonly reason: string;
+}
+
+/** From an instance to itself: its last turn stopped at its limit and there is more to take. Leaves no event. */
+export interface ContinueMessage {
+  readonly kind: 'continue';
 }
 
 /** A message with its place in the instance's order of delivery. */

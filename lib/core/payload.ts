@@ -55,9 +55,15 @@ const RICH = '~';
 export const defaultCodec: PayloadCodec = {
   encode(value, what) {
     if (value === undefined) return RICH;
-    if (isPlain(value, 0)) return JSON.stringify(value);
-    const copy = normalize(value, { what, path: [], ancestors: new Set() });
-    return isPlain(copy, 0) ? JSON.stringify(copy) : RICH + stringify(copy, REDUCERS);
+    try {
+      if (isPlain(value, 0)) return JSON.stringify(value);
+      const copy = normalize(value, { what, path: [], ancestors: new Set() });
+      return isPlain(copy, 0) ? JSON.stringify(copy) : RICH + stringify(copy, REDUCERS);
+    } catch (error) {
+      if (error instanceof PayloadError) throw error;
+      // A getter or a proxy threw, or devalue met an object that is not what it says.
+      throw new PayloadError(what, 'cannot be read', 'pass plain data instead', {}, error);
+    }
   },
   decode(text) {
     if (text === RICH) return undefined;
@@ -89,7 +95,7 @@ function isPlain(value: unknown, depth: number): boolean {
       return false;
   }
   if (value === null) return true;
-  if (depth === MAX_DEPTH) return false;
+  if (depth === MAX_DEPTH || typeof (value as { toJSON?: unknown }).toJSON === 'function') return false;
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) if (!isPlain(value[index], depth + 1)) return false;
     return true;
@@ -124,11 +130,16 @@ function normalize(value: unknown, walk: Walk): unknown {
 
 function normalizeObject(value: object, walk: Walk): unknown {
   if (Array.isArray(value)) return Array.from(value as unknown[], (item, index) => at(walk, `[${index}]`, item));
-  if (types.isDate(value) || types.isRegExp(value) || isUrl(value)) return value;
+  if (types.isDate(value)) return new Date(Date.prototype.getTime.call(value));
+  if (types.isRegExp(value)) return value;
+  if (isUrl(value)) return new URL(String(value));
   if (types.isPromise(value)) return refusePromise(walk);
   if (Buffer.isBuffer(value)) return new CarriedBuffer(value);
   if (types.isDataView(value)) return refuse(walk, 'is a DataView', 'pass its Uint8Array');
-  if (types.isAnyArrayBuffer(value) || ArrayBuffer.isView(value)) return value;
+  if (types.isSharedArrayBuffer(value)) return refuse(walk, 'is shared memory', 'pass a copy of its bytes');
+  if (types.isArrayBuffer(value)) return value;
+  // A copy: devalue writes the whole buffer behind a view, which may hold what is no part of the value.
+  if (ArrayBuffer.isView(value)) return (value as Uint8Array).slice();
   if (types.isMap(value)) {
     return new Map(Array.from(value as Map<unknown, unknown>, ([key, item], index) => [at(walk, `.keys()[${index}]`, key), at(walk, `.values()[${index}]`, item)]));
   }
@@ -147,13 +158,11 @@ function normalizeFields(value: object, walk: Walk): Record<string, unknown> {
   const copy: Record<string, unknown> = {};
   for (const key of Object.keys(value)) {
     const path = /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
-    if (key === '__proto__') at(walk, path, FORBIDDEN_KEY);
+    if (key === '__proto__') return refuse(walk, `has a key named ${key}`, 'rename the key');
     copy[key] = at(walk, path, (value as Record<string, unknown>)[key]);
   }
   return copy;
 }
-
-const FORBIDDEN_KEY = Symbol('a key named __proto__');
 
 function at(walk: Walk, step: string, value: unknown): unknown {
   walk.path.push(step);
@@ -190,12 +199,13 @@ function normalizeError(error: Error, walk: Walk): CarriedError {
 }
 
 const REDUCERS = {
-  Buffer: (value: unknown) => value instanceof CarriedBuffer && value.buffer.toString('base64'),
+  /** In an array, because devalue takes '' (an empty buffer) for no answer. */
+  Buffer: (value: unknown) => value instanceof CarriedBuffer && [value.buffer.toString('base64')],
   Error: (value: unknown) => value instanceof CarriedError && value.fields,
 };
 
 const REVIVERS = {
-  Buffer: (text: string) => Buffer.from(text, 'base64'),
+  Buffer: ([text]: [string]) => Buffer.from(text, 'base64'),
   Error: (fields: Record<string, unknown>) => {
     const { message, name, stack, cause, errors, ...own } = fields;
     const error = Array.isArray(errors) ? new AggregateError(errors, String(message ?? '')) : new Error(String(message ?? ''));
@@ -203,11 +213,11 @@ const REVIVERS = {
     for (const [key, value] of Object.entries(hidden)) {
       Object.defineProperty(error, key, { value, configurable: true, writable: true, enumerable: false });
     }
-    return Object.assign(error, own);
+    return Object.assign(error, own, errors !== undefined && !Array.isArray(errors) && { errors });
   },
 };
 
 const tagOf = (value: object): string => Object.prototype.toString.call(value);
 const isError = (value: object): boolean => types.isNativeError(value) || tagOf(value) === '[object Error]' || tagOf(value) === '[object DOMException]';
-const isUrl = (value: object): boolean => tagOf(value) === '[object URL]';
+const isUrl = (value: object): boolean => tagOf(value) === '[object URL]' && URL.canParse(String(value));
 const isWeakRef = (value: object): boolean => tagOf(value) === '[object WeakRef]';

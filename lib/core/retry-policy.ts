@@ -54,7 +54,7 @@ export function resolveRetryPolicy(input: unknown, what: string): ResolvedRetryP
     initialMs: parseDuration(policy.initialInterval ?? 1_000, `${what}.initialInterval`),
     maxMs: parseDuration(policy.maxInterval ?? 300_000, `${what}.maxInterval`),
     coefficient: check('coefficient', coefficient, Number.isFinite(coefficient) && coefficient >= 1, 'a number of at least 1'),
-    jitter: check('jitter', jitter, jitter >= 0 && jitter <= 1, 'a number from 0 to 1'),
+    jitter: check('jitter', jitter, typeof jitter === 'number' && jitter >= 0 && jitter <= 1, 'a number from 0 to 1'),
     nonRetryableErrors: check(
       'nonRetryableErrors',
       nonRetryableErrors,
@@ -100,6 +100,6 @@ function grown({ backoff, initialMs, coefficient }: ResolvedRetryPolicy, attempt
     case 'linear':
       return initialMs * attempt;
     case 'exponential':
-      return initialMs * coefficient ** (attempt - 1);
+      return initialMs * Math.min(coefficient ** (attempt - 1), Number.MAX_VALUE); // 0 * Infinity is NaN
   }
 }

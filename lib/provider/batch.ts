@@ -1,7 +1,7 @@
 import type { Failure } from '../core/failure.js';
 import type { ParentLink } from '../core/history-event.js';
 import type { Ending } from '../core/instance.js';
-import type { Message, StartMessage } from '../core/message.js';
+import type { ContinueMessage, Message, StartMessage } from '../core/message.js';
 import type { Payload } from '../core/payload.js';
 
 /**
@@ -68,8 +68,8 @@ export interface TurnItem extends InstanceKey {
   readonly kv: readonly { readonly key: string; readonly value: Payload | null }[];
   readonly customStatus?: Payload;
   readonly cancelRequested: boolean;
-  /** The start of the next execution, after continue-as-new: stored as a message of the instance itself. */
-  readonly nextStart?: StartMessage;
+  /** Stored as a message of the instance itself: the start of the next execution, or that there is more to take. */
+  readonly toItself?: StartMessage | ContinueMessage;
   /** The instance is finished: all its messages, activities and timers are deleted. */
   readonly ending?: Ending;
 }
@@ -209,8 +209,8 @@ export interface ClaimedActivity extends ActivityClaim {
 
 /** The answer to each item, in the order of the batch. */
 export type Verdict =
-  /** `seq`: of `send` and of a turn's `nextStart`. Missing after an unknown outcome was resolved: read it from the store. */
-  | { readonly kind: 'accepted'; readonly seq?: number; readonly conflicts?: number }
+  /** `seq`: of `send`. Missing after an unknown outcome was resolved: read it from the store. */
+  | { readonly kind: 'accepted'; readonly seq?: number }
   /** Fence or claim did not match: somebody else goes on, or already did. */
   | { readonly kind: 'refused' }
   /** `start`: the id is taken. */

@@ -32,12 +32,12 @@ export interface Provider {
    * process holds the file. `onWait` is called once if it has to wait. Rejects when `signal` aborts.
    */
   acquireEngine(signal: AbortSignal, onWait: (holder: string) => void): Promise<void>;
-  /** Registers the incarnation with its lanes at sequence 0. */
+  /** Registers the incarnation with its lanes at sequence 0, as a client until it takes over. */
   join(node: NodeRegistration): Promise<void>;
   /** Prolongs the lease. `false`: the node was declared dead; it must drop everything and join as a new incarnation. */
   heartbeat(node: string, now: number, leaseUntil: number): Promise<boolean>;
   /**
-   * Declares nodes dead and takes their work back, in one transaction: rows and lanes of the node go, its activities become
+   * Marks this node as one that runs instances, declares nodes dead and takes their work back, in one transaction: rows and lanes of the node go, its activities become
    * claimable with `crashes + 1`, runnable instances it owned get `crashes + 1`; where the node had marked a suspect, only
    * that one is counted (protocol 8). `nodes: 'all-others'` is every node but this one that could run instances.
    */
@@ -49,8 +49,12 @@ export interface Provider {
 
   // ---- the write path ---------------------------------------------------------------------------------------------------
 
-  /** One transaction. Called for one lane at a time, with rising `seq`; the same batch again after an error. */
-  commit(node: string, lane: number, batch: Batch): Promise<BatchResult>;
+  /**
+   * One transaction. Called for one lane at a time, with rising `seq`; the same batch again after an error. `patienceMs`: how
+   * long this call may hold up the event loop waiting for a lock; 0 almost always.
+   * @throws NodeDeclaredDeadError when the lane is gone: nothing of the batch is in, nor will be.
+   */
+  commit(node: string, lane: number, batch: Batch, patienceMs: number): Promise<BatchResult>;
 
   // ---- reading --------------------------------------------------------------------------------------------------------
 
@@ -94,8 +98,6 @@ export interface Provider {
 export interface NodeRegistration {
   /** `name#incarnation`, unique for ever. */
   readonly node: string;
-  /** May run instances; a client-only process may not and takes nothing over. */
-  readonly engine: boolean;
   readonly lanes: number;
   readonly buildId: string;
   readonly now: number;

@@ -76,6 +76,7 @@ export function eventOf(execution: Execution, input: Input, clockNow: number): D
     case 'external-event':
     case 'queue-message':
     case 'terminate':
+    case 'continue':
       throw new TypeError(`${message.kind} is not delivered from the inbox`);
     default:
       return assertNever(message);

@@ -55,6 +55,11 @@ export class Turn implements StandUnit {
     return this.deliveries === 0 && this.consumed.length === 0 && this.discarded.length === 0;
   }
 
+  /** Stopped at its limit, or at the edge of what memory holds, with a wait that can go on: the next turn must come by itself. */
+  get mustContinue(): boolean {
+    return !this.execution.over && (this.dryLanes.length > 0 || this.nextBuffered() !== undefined);
+  }
+
   private hasWork(): boolean {
     const { execution } = this;
     if (execution.replaying || execution.atEndOfReplay || execution.waitsForConditions) return true;
@@ -117,6 +122,10 @@ export class Turn implements StandUnit {
   private deliverFromInbox(): boolean {
     const input = this.inbox.shift();
     if (input === undefined) return false;
+    if (input.kind === 'message' && input.message.kind === 'continue') {
+      this.use(input);
+      return true;
+    }
     const event = eventOf(this.execution, input, this.now());
     if (typeof event === 'string') return this.discard(input, event);
     this.deliver(event, input);

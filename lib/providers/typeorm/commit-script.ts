@@ -1,6 +1,6 @@
 import { ENGINE_FORMAT } from '../../core/limits.js';
 import { failureOf } from '../../core/failure.js';
-import { InstanceAlreadyExistsError } from '../../core/errors.js';
+import { InstanceAlreadyExistsError, NodeDeclaredDeadError } from '../../core/errors.js';
 import type { Message, StartMessage } from '../../core/message.js';
 import type {
   AddressedMessage,
@@ -25,9 +25,6 @@ const ACCEPTED: Verdict = Object.freeze({ kind: 'accepted' });
 const REFUSED: Verdict = Object.freeze({ kind: 'refused' });
 const MAX_FAILED_BUILDS = 8;
 
-/** The node's lanes are gone: it was declared dead and everything it still wants to write must not happen. */
-export class NodeDeclaredDead extends Error {}
-
 /** One journal batch as one transaction: lane, fence, then only rows of what was accepted. */
 export function* commitScript(sql: Statements, node: string, lane: number, batch: Batch): Script<BatchResult> {
   const earlier = yield* enterLane(sql, node, lane, batch.seq);
@@ -44,7 +41,7 @@ function* enterLane(sql: Statements, node: string, lane: number, seq: number): S
   const advanced = yield sql.lanes.advance(node, lane, seq);
   if (advanced.length === 1) return undefined;
   const [row] = yield sql.lanes.read(node, lane);
-  if (row === undefined) throw new NodeDeclaredDead(`node ${node} was declared dead`);
+  if (row === undefined) throw new NodeDeclaredDeadError(node);
   if (row['seq'] !== seq) throw new TypeError(`lane ${lane} of ${node} is at ${String(row['seq'])}, batch ${seq} does not follow`);
   return (row['verdicts'] as string | null) ?? '[]';
 }
@@ -119,11 +116,7 @@ class Commit {
       const [item, index] = asked.get(row['instance_id'] as string)!;
       this.turns.push(item);
       this.verdicts[index] = ACCEPTED;
-      if (item.nextStart !== undefined) {
-        const seq = row['messages_in'] as number;
-        this.store(item.instanceId, item.generation, seq, item.nextStart);
-        this.verdicts[index] = { kind: 'accepted', seq };
-      }
+      if (item.toItself !== undefined) this.store(item.instanceId, item.generation, row['messages_in'] as number, item.toItself);
       for (const message of item.messages) this.posts.push({ ...message, item: -1 });
     }
   }
@@ -394,7 +387,7 @@ const fenceRow = (turn: TurnItem): Cell[] => [
   turn.generation,
   turn.expectedTurn,
   turn.keepOwnership ? 1 : 0,
-  turn.nextStart === undefined ? 0 : 1,
+  turn.toItself === undefined ? 0 : 1,
   turn.messagesSeen,
   turn.ending?.status ?? 'Running',
   turn.name,

@@ -5,8 +5,8 @@ export interface Connection {
   readonly dialect: Dialect;
   /** For logs and errors. */
   readonly name: string;
-  /** One writing transaction; rolled back as a whole if the script throws. Never waits for a lock inside the event loop. */
-  write<R>(script: () => Script<R>): Promise<R>;
+  /** One writing transaction; rolled back as a whole if the script throws. Waits for a lock at most `patienceMs`, default 0. */
+  write<R>(script: () => Script<R>, patienceMs?: number): Promise<R>;
   /** One consistent snapshot. */
   read<R>(script: () => Script<R>): Promise<R>;
   /** Did another connection commit since the last call? */

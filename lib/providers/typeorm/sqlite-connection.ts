@@ -83,8 +83,14 @@ export class SqliteConnection implements Connection {
     this.dataVersion = this.readDataVersion();
   }
 
-  async write<R>(script: () => Script<R>): Promise<R> {
-    return this.inTransaction('BEGIN IMMEDIATE', script);
+  async write<R>(script: () => Script<R>, patienceMs = 0): Promise<R> {
+    if (patienceMs === 0) return this.inTransaction('BEGIN IMMEDIATE', script);
+    this.database.pragma(`busy_timeout = ${patienceMs}`);
+    try {
+      return this.inTransaction('BEGIN IMMEDIATE', script);
+    } finally {
+      this.database.pragma('busy_timeout = 0');
+    }
   }
 
   async read<R>(script: () => Script<R>): Promise<R> {
@@ -112,8 +118,9 @@ export class SqliteConnection implements Connection {
 
   private execute({ sql, parameters, returns }: Statement): readonly Row[] {
     const statement = this.prepared(sql);
-    if (returns) return statement.all(...parameters);
-    statement.run(...parameters);
+    const bound = parameters.length === 0 ? NO_PARAMETERS : [byNumber(parameters)];
+    if (returns) return statement.all(...bound);
+    statement.run(...bound);
     return [];
   }
 
@@ -142,6 +149,15 @@ export class SqliteConnection implements Connection {
     this.statements.clear();
     if (this.dataSource.isInitialized) await this.dataSource.destroy();
   }
+}
+
+const NO_PARAMETERS: readonly unknown[] = [];
+
+/** better-sqlite3 takes `?1` for a name. */
+function byNumber(parameters: readonly unknown[]): Record<number, unknown> {
+  const named = Object.create(null) as Record<number, unknown>;
+  for (let index = 0; index < parameters.length; index++) named[index + 1] = parameters[index];
+  return named;
 }
 
 function checkedPath(options: DataSourceOptions): string {

@@ -9,6 +9,7 @@ export function* takeOverScript(
   nodes: 'all-others' | readonly string[],
   now: number,
 ): Script<TakeOver> {
+  yield sql.lanes.becomeEngine(node);
   const others = yield sql.lanes.otherNodes(node);
   const dead = others
     .filter((row) => (nodes === 'all-others' ? row['engine'] === 1 || (row['lease_until'] as number) < now : nodes.includes(row['node'] as string)))

@@ -109,10 +109,10 @@ export class TypeOrmProvider implements Provider {
     return this.db.acquireEngine(signal, onWait);
   }
 
-  join({ node, engine, lanes, buildId, now, leaseUntil }: NodeRegistration): Promise<void> {
+  join({ node, lanes, buildId, now, leaseUntil }: NodeRegistration): Promise<void> {
     const { sql } = this;
     return this.write(function* (): Script<void> {
-      yield sql.lanes.addNode(node, engine, buildId, now, leaseUntil);
+      yield sql.lanes.addNode(node, buildId, now, leaseUntil);
       for (let lane = 0; lane < lanes; lane++) yield sql.lanes.addLane(node, lane);
     });
   }
@@ -145,8 +145,8 @@ export class TypeOrmProvider implements Provider {
 
   // ---- the write path ----
 
-  commit(node: string, lane: number, batch: Batch): Promise<BatchResult> {
-    return this.db.write(() => commitScript(this.sql, node, lane, batch));
+  commit(node: string, lane: number, batch: Batch, patienceMs: number): Promise<BatchResult> {
+    return this.db.write(() => commitScript(this.sql, node, lane, batch), patienceMs);
   }
 
   // ---- reading ----

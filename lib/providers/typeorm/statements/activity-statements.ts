@@ -1,7 +1,7 @@
 import type { Statement } from '../dialect.js';
 import { bulk, query, run, StatementSet, type Cell } from './statement-set.js';
 
-const CLAIM_COLUMNS = { id: 'text', execution_id: 'integer', schedule_id: 'integer', generation: 'text', claim: 'integer' } as const;
+const CLAIM_COLUMNS = { id: 'text', execution: 'integer', schedule: 'integer', generation: 'text', claim: 'integer' } as const;
 const KEY = '(instance_id, execution_id, schedule_id)';
 const CLAIMED = 'instance_id, execution_id, schedule_id, generation, claim, name, tag, args, options, attempt, crashes, scheduled_at';
 
@@ -39,7 +39,7 @@ export class ActivityStatements extends StatementSet {
   }
 
   private readonly completeSql = `DELETE FROM ${this.tables.activity} WHERE (instance_id, execution_id, schedule_id, generation, claim) IN
-      (SELECT id, execution_id, schedule_id, generation, claim FROM ${this.rows(1, CLAIM_COLUMNS)} AS a)
+      (SELECT id, execution, schedule, generation, claim FROM ${this.rows(1, CLAIM_COLUMNS)} AS a)
     AND node = ${this.p(2)} RETURNING instance_id, execution_id, schedule_id`;
 
   complete(node: string, rows: readonly (readonly Cell[])[]): Statement {
@@ -49,9 +49,9 @@ export class ActivityStatements extends StatementSet {
   private readonly retrySql = `UPDATE ${this.tables.activity} AS a SET attempt = a.attempt + 1, crashes = 0, node = NULL,
       due_at = t.due_at, last_failure = t.failure
     FROM ${this.rows(1, { ...CLAIM_COLUMNS, due_at: 'integer', failure: 'text' })} AS t
-    WHERE a.instance_id = t.id AND a.execution_id = t.execution_id AND a.schedule_id = t.schedule_id
+    WHERE a.instance_id = t.id AND a.execution_id = t.execution AND a.schedule_id = t.schedule
       AND a.generation = t.generation AND a.claim = t.claim AND a.node = ${this.p(2)}
-    RETURNING a.instance_id, a.execution_id, a.schedule_id`;
+    RETURNING instance_id, execution_id, schedule_id`;
 
   retry(node: string, rows: readonly (readonly Cell[])[]): Statement {
     return query(this.retrySql, bulk(rows), node);
@@ -59,9 +59,9 @@ export class ActivityStatements extends StatementSet {
 
   private readonly releaseSql = `UPDATE ${this.tables.activity} AS a SET node = NULL
     FROM ${this.rows(1, CLAIM_COLUMNS)} AS t
-    WHERE a.instance_id = t.id AND a.execution_id = t.execution_id AND a.schedule_id = t.schedule_id
+    WHERE a.instance_id = t.id AND a.execution_id = t.execution AND a.schedule_id = t.schedule
       AND a.generation = t.generation AND a.claim = t.claim AND a.node = ${this.p(2)}
-    RETURNING a.instance_id, a.execution_id, a.schedule_id`;
+    RETURNING instance_id, execution_id, schedule_id`;
 
   release(node: string, rows: readonly (readonly Cell[])[]): Statement {
     return query(this.releaseSql, bulk(rows), node);

@@ -36,7 +36,7 @@ export class InstanceStatements extends StatementSet {
     })} AS t
     WHERE i.instance_id = t.id AND i.generation = t.generation AND i.turn = t.turn AND i.status IN ${OPEN}
       AND (i.owner IS NULL OR i.owner = ${this.p(2)} OR i.owner NOT IN (SELECT node FROM ${this.tables.node}))
-    RETURNING i.instance_id, i.messages_in`;
+    RETURNING instance_id, messages_in`;
 
   /** Check and write in one statement: it gives back the turns that are in; nothing of the others may follow. */
   fence(node: string, now: number, rows: readonly (readonly Cell[])[]): Statement {
@@ -82,9 +82,9 @@ export class InstanceStatements extends StatementSet {
       messages_in = i.messages_in + t.k,
       status = CASE WHEN t.terminates = 1 AND i.status = 'Suspended' THEN 'Running' ELSE i.status END,
       suspended_by = CASE WHEN t.terminates = 1 THEN NULL ELSE i.suspended_by END
-    FROM ${this.rows(1, { id: 'text', generation: 'text', k: 'integer', terminates: 'integer' })} AS t
-    WHERE i.instance_id = t.id AND (t.generation IS NULL OR i.generation = t.generation) AND i.status NOT IN ${FINAL}
-    RETURNING i.instance_id, i.generation, i.messages_in`;
+    FROM ${this.rows(1, { id: 'text', asked: 'text', k: 'integer', terminates: 'integer' })} AS t
+    WHERE i.instance_id = t.id AND (t.asked IS NULL OR i.generation = t.asked) AND i.status NOT IN ${FINAL}
+    RETURNING instance_id, generation, messages_in`;
 
   /**
    * Counts messages in. The row lock, held to commit, gives each its number in the instance's order of delivery; a row that

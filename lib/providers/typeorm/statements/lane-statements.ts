@@ -19,16 +19,19 @@ export class LaneStatements extends StatementSet {
     return run(`UPDATE ${this.tables.lane} SET verdicts = ${this.p(3)} WHERE node = ${this.p(1)} AND lane = ${this.p(2)}`, node, lane, verdicts);
   }
 
-  addNode(node: string, engine: boolean, buildId: string, now: number, leaseUntil: number): Statement {
+  addNode(node: string, buildId: string, now: number, leaseUntil: number): Statement {
     return run(
       `INSERT INTO ${this.tables.node} (node, engine, build_id, joined_at, lease_until)
-       VALUES (${this.p(1)}, ${this.p(2)}, ${this.p(3)}, ${this.p(4)}, ${this.p(5)})`,
+       VALUES (${this.p(1)}, 0, ${this.p(2)}, ${this.p(3)}, ${this.p(4)})`,
       node,
-      engine ? 1 : 0,
       buildId,
       now,
       leaseUntil,
     );
+  }
+
+  becomeEngine(node: string): Statement {
+    return run(`UPDATE ${this.tables.node} SET engine = 1 WHERE node = ${this.p(1)}`, node);
   }
 
   addLane(node: string, lane: number): Statement {

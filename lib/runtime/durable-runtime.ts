@@ -1,0 +1,371 @@
+import { RuntimeStoppedError } from '../core/errors.js';
+import type { BatchItem, BatchResult, Verdict } from '../provider/batch.js';
+import type { Provider } from '../provider/provider.js';
+import { KV_READ_ACTIVITY } from '../replay/index.js';
+import { ActivityPool } from './activity-pool.js';
+import { Journal } from './journal.js';
+import { buildIdOf, resolveRuntimeOptions, type ResolvedRuntimeOptions, type RuntimeOptions } from './runtime-options.js';
+import { newCounters, type EngineCounters } from './telemetry.js';
+import { Timers } from './timers.js';
+import { TurnLoop } from './turn-loop.js';
+import { Waiters } from './waiters.js';
+
+type State = 'new' | 'starting' | 'waiting' | 'running' | 'stopping' | 'stopped';
+
+const SCAN_PAGE = 1_000;
+const ABORT_GRACE_MS = 1_000;
+const BUSY_FOR_MS = 1_000;
+
+/**
+ * One node: it owns the journal through which everything becomes durable and, unless it is client-only, the loop that runs
+ * instances, the pool that runs activities and the timers. It works in a plain Node program; Nest is only wiring.
+ */
+export class DurableRuntime {
+  readonly options: ResolvedRuntimeOptions;
+  readonly counters: EngineCounters = newCounters();
+  readonly waiters: Waiters;
+  private readonly provider: Provider;
+  private readonly journal: Journal;
+  private readonly loop: TurnLoop;
+  private readonly pool: ActivityPool;
+  private readonly timers: Timers;
+  private readonly buildId: string;
+  private readonly stopSignal = new AbortController();
+  private state: State = 'new';
+  private node = '';
+  private cancelHeartbeat: (() => void) | undefined;
+  private cancelPoll: (() => void) | undefined;
+  private busyUntil = 0;
+  private scanning = false;
+  private scanAgain = false;
+  private rejoining: Promise<void> | undefined;
+  private engine: Promise<void> | undefined;
+  private stopped: Promise<void> | undefined;
+
+  constructor(options: RuntimeOptions) {
+    this.options = resolveRuntimeOptions(options);
+    const { provider, registry, ports, log, codec, limits } = this.options;
+    this.provider = provider;
+    if (!registry.hasActivity(KV_READ_ACTIVITY)) registry.addActivity({ name: KV_READ_ACTIVITY, run: (args) => this.readKv(args) });
+    this.buildId = this.options.buildId ?? buildIdOf(registry);
+    this.waiters = new Waiters(provider, ports);
+    this.journal = new Journal(
+      provider,
+      ports,
+      this.counters,
+      { committed: (result) => this.committed(result), declaredDead: () => this.rejoin() },
+      log,
+    );
+    const shared = { provider, journal: this.journal, registry, codec, limits, ports, counters: this.counters, log };
+    this.loop = new TurnLoop(
+      {
+        cacheSize: this.options.cacheSize,
+        cacheIdleMs: this.options.cacheIdleMs,
+        maxCrashes: this.options.maxCrashes,
+        buildId: this.buildId,
+      },
+      {
+        ...shared,
+        orchestrationLog: this.options.orchestrationLog,
+        pool: () => this.pool,
+        timers: () => this.timers,
+        ended: (instanceId) => this.waiters.ended(instanceId),
+      },
+    );
+    this.pool = new ActivityPool(
+      {
+        concurrency: this.options.activityConcurrency,
+        backlog: this.options.activityBacklog,
+        tags: this.options.tags,
+        maxCrashes: this.options.maxCrashes,
+      },
+      { ...shared, deliver: (activity, message) => this.loop.deliverCompletion(activity, message) },
+    );
+    this.timers = new Timers(
+      provider,
+      ports,
+      (due) => this.loop.timersDue(due),
+      (error) => log.warn(`cannot read timers, trying again: ${String(error)}`),
+    );
+  }
+
+  // ---- life ------------------------------------------------------------------------------------------------------------
+
+  /** What this node knows about itself, for health checks. */
+  get status(): { readonly state: State; readonly node: string; readonly cachedExecutions: number; readonly runningActivities: number } {
+    return { state: this.state, node: this.node, cachedExecutions: this.loop.cached, runningActivities: this.pool.busy };
+  }
+
+  /**
+   * Opens and migrates the database and begins to work. Where another engine process holds the SQLite file it resolves
+   * too: as a client at once, and as the engine as soon as that process is gone.
+   */
+  async start(): Promise<void> {
+    if (this.state !== 'new') throw new RuntimeStoppedError(`start() was called in state "${this.state}"`);
+    this.state = 'starting';
+    try {
+      await this.provider.open();
+      await this.join();
+    } catch (error) {
+      this.state = 'stopped';
+      await this.provider.close().catch(() => undefined);
+      throw error;
+    }
+    this.heartbeatLater();
+    if (!this.options.runsInstances) {
+      this.state = 'running';
+      return;
+    }
+    const first = await new Promise<'running' | 'waiting'>((resolve, reject) => {
+      this.engine = this.becomeEngine(() => resolve('waiting')).then(() => resolve('running'), reject);
+    });
+    if (first === 'waiting' && this.state === 'starting') this.state = 'waiting';
+  }
+
+  private async join(): Promise<void> {
+    const { ports, nodeName, leaseMs } = this.options;
+    this.node = `${nodeName}#${ports.generation()}`;
+    this.loop.node = this.node;
+    this.pool.node = this.node;
+    const now = ports.clock.now();
+    await this.provider.join({ node: this.node, lanes: this.provider.lanes, buildId: this.buildId, now, leaseUntil: now + leaseMs });
+    this.journal.begin(this.node);
+  }
+
+  private async becomeEngine(onWait: () => void): Promise<void> {
+    const { log, ports } = this.options;
+    try {
+      await this.provider.acquireEngine(this.stopSignal.signal, (holder) => {
+        log.warn(`another engine process holds ${holder}: this one works as a client until that one ends`);
+        onWait();
+      });
+    } catch (error) {
+      if (this.stopSignal.signal.aborted) return;
+      throw error;
+    }
+    if (this.stopSignal.signal.aborted) return;
+    const taken = await this.provider.takeOver(this.node, 'all-others', ports.clock.now());
+    if (taken.nodes.length > 0) log.log(`took over from ${taken.nodes.join(', ')}`, { activities: taken.activities, instances: taken.instances });
+    await this.beginWork();
+    this.state = 'running';
+  }
+
+  private async beginWork(): Promise<void> {
+    const { log, ports, registry } = this.options;
+    const resumed = await this.provider.resumeForBuild(this.buildId, ports.clock.now());
+    if (resumed > 0) log.log(`trying ${resumed} suspended instance(s) with this build`);
+    await this.warnAboutMissingHandlers();
+    this.loop.start();
+    this.pool.start();
+    await this.timers.start();
+    await this.provider.changedElsewhere();
+    this.scan();
+    this.pollLater();
+    log.log(`running on ${this.provider.name} as ${this.node}`, {
+      orchestrations: registry.orchestrationNames().length,
+      activities: registry.activityNames().length - 1,
+    });
+  }
+
+  private async warnAboutMissingHandlers(): Promise<void> {
+    const { log, registry, tags } = this.options;
+    const open = await this.provider.openHandlers();
+    const missing = [
+      ...open.orchestrations.filter(({ name, version }) => !registry.hasOrchestration(name, version)).map(({ name, version, count }) => `orchestration ${name}@${version} (${count})`),
+      ...open.activities
+        .filter(({ name, tag }) => !registry.hasActivity(name) && (tag === null || tags.includes(tag)))
+        .map(({ name, count }) => `activity ${name} (${count})`),
+    ];
+    if (missing.length > 0) log.warn(`this build cannot run what unfinished instances need: ${missing.join(', ')}`);
+  }
+
+  /**
+   * Ends this node: claims nothing more, lets running activities finish within the grace, commits what is on its way,
+   * hands everything else back. Afterwards another node goes on at once. Idempotent.
+   */
+  stop(): Promise<void> {
+    this.stopped ??= this.drain();
+    return this.stopped;
+  }
+
+  private drained: Promise<void> | undefined;
+
+  /** The first half of `stop()`: no more instances run here; clients are still served. Idempotent. */
+  drainWork(): Promise<void> {
+    this.drained ??= this.endWork();
+    return this.drained;
+  }
+
+  private async endWork(): Promise<void> {
+    this.stopSignal.abort();
+    this.cancelPoll?.();
+    if (this.state === 'running' && this.options.runsInstances) {
+      this.timers.stop();
+      await this.pool.drain(this.options.shutdownGraceMs, ABORT_GRACE_MS);
+      await this.loop.drain();
+      this.loop.returnVolatile();
+      await this.journal.drained();
+    }
+    await this.engine?.catch(() => undefined);
+  }
+
+  private async drain(): Promise<void> {
+    const { state } = this;
+    if (state === 'new' || state === 'stopped') {
+      this.state = 'stopped';
+      this.stopSignal.abort();
+      return;
+    }
+    await this.drainWork();
+    this.state = 'stopping';
+    await this.rejoining?.catch(() => undefined);
+    this.waiters.close();
+    await this.journal.drained();
+    this.journal.close(new RuntimeStoppedError('The request was not stored'));
+    this.cancelHeartbeat?.();
+    this.loop.abandon();
+    this.pool.abandon();
+    await this.provider.leave(this.node).catch((error: unknown) => this.options.log.warn(`could not sign off, the lease will run out: ${String(error)}`));
+    await this.provider.close();
+    this.state = 'stopped';
+  }
+
+  // ---- what clients use ------------------------------------------------------------------------------------------------
+
+  /** Resolves once the item's fate is durable. @throws RuntimeStoppedError, StorageError */
+  submit(item: BatchItem): Promise<Verdict> {
+    if (this.state === 'new' || this.state === 'stopping' || this.state === 'stopped') {
+      return Promise.reject(new RuntimeStoppedError(`${item.kind} was refused`));
+    }
+    return new Promise((resolve, reject) => this.journal.submit(item, { settled: resolve, failed: reject }));
+  }
+
+  /** An instance was resumed: nothing new is in the store, but somebody must look. */
+  look(instanceId: string): void {
+    if (this.runsHere) this.loop.wake(instanceId, true);
+    this.pool.claimMore();
+  }
+
+  get store(): Provider {
+    if (this.state === 'new' || this.state === 'stopped') throw new RuntimeStoppedError('The store was not read');
+    return this.provider;
+  }
+
+  private get runsHere(): boolean {
+    return this.options.runsInstances && this.state === 'running';
+  }
+
+  // ---- wake-ups --------------------------------------------------------------------------------------------------------
+
+  private committed({ delivered }: BatchResult): void {
+    this.busyUntil = this.options.ports.clock.now() + BUSY_FOR_MS;
+    if (!this.options.runsInstances || (this.state !== 'running' && this.state !== 'starting')) return;
+    if (delivered === undefined) this.scan();
+    else if (delivered.length > 0) this.loop.deliver(delivered);
+  }
+
+  private pollLater(): void {
+    const { pollBusyMs, pollIdleMs, ports } = this.options;
+    if (this.stopSignal.signal.aborted) return;
+    const ms = ports.clock.now() < this.busyUntil ? pollBusyMs : pollIdleMs;
+    this.cancelPoll = ports.setTimer(() => void this.poll(), ms, { unref: true });
+  }
+
+  private async poll(): Promise<void> {
+    try {
+      if (await this.provider.changedElsewhere()) {
+        this.busyUntil = this.options.ports.clock.now() + BUSY_FOR_MS;
+        this.scan();
+        this.pool.claimMore();
+      }
+    } catch (error) {
+      this.options.log.debug(`cannot look for changes, trying again: ${String(error)}`);
+    }
+    this.pollLater();
+  }
+
+  /** Finds every instance with messages nobody has looked at: how a wake-up is derived from committed rows. */
+  private scan(): void {
+    if (this.scanning) {
+      this.scanAgain = true;
+      return;
+    }
+    this.scanning = true;
+    void this.scanPages().finally(() => {
+      this.scanning = false;
+      if (this.scanAgain && !this.stopSignal.signal.aborted) {
+        this.scanAgain = false;
+        this.scan();
+      }
+    });
+  }
+
+  private async scanPages(): Promise<void> {
+    let after = '';
+    try {
+      for (;;) {
+        const ids = await this.provider.runnable(this.node, after, SCAN_PAGE);
+        for (const id of ids) this.loop.wake(id, true);
+        if (ids.length < SCAN_PAGE || this.stopSignal.signal.aborted) return;
+        after = ids.at(-1)!;
+      }
+    } catch (error) {
+      this.options.log.warn(`cannot look for runnable instances, trying again: ${String(error)}`);
+      this.options.ports.setTimer(() => this.scan(), this.options.pollIdleMs, { unref: true });
+    }
+  }
+
+  // ---- staying alive ---------------------------------------------------------------------------------------------------
+
+  private heartbeatLater(): void {
+    const { ports, leaseMs } = this.options;
+    this.cancelHeartbeat = ports.setTimer(() => void this.heartbeat(), leaseMs / 3, { unref: true });
+  }
+
+  private async heartbeat(): Promise<void> {
+    const { ports, leaseMs, log } = this.options;
+    try {
+      const now = ports.clock.now();
+      const alive = await this.provider.heartbeat(this.node, now, now + leaseMs);
+      if (!alive && this.rejoining === undefined && this.state !== 'stopping') this.rejoin();
+    } catch (error) {
+      log.warn(`the heartbeat failed, trying again: ${String(error)}`);
+    }
+    if (this.state !== 'stopping' && this.state !== 'stopped') this.heartbeatLater();
+  }
+
+  /** Declared dead: everything held is dropped, and the node comes back under a new name (protocol 1). */
+  private rejoin(): void {
+    if (this.rejoining !== undefined) return;
+    const { log } = this.options;
+    log.error(`the node ${this.node} was declared dead: it drops what it held and joins again`);
+    const worked = this.runsHere;
+    this.loop.abandon();
+    this.pool.abandon();
+    this.timers.stop();
+    this.rejoining = this.joinAgain(worked).finally(() => {
+      this.rejoining = undefined;
+    });
+  }
+
+  private async joinAgain(worked: boolean): Promise<void> {
+    const { log, ports } = this.options;
+    for (;;) {
+      try {
+        await this.join();
+        if (!worked || this.stopSignal.signal.aborted) return;
+        await this.provider.takeOver(this.node, [], ports.clock.now());
+        return await this.beginWork();
+      } catch (error) {
+        log.warn(`cannot join again, trying: ${String(error)}`);
+        await new Promise<void>((resolve) => ports.setTimer(resolve, 1_000));
+      }
+    }
+  }
+
+  private async readKv(args: readonly unknown[]): Promise<unknown> {
+    const [instanceId, key] = args as [string, string];
+    const text = await this.provider.kv(instanceId, key);
+    return text === null ? undefined : this.options.codec.decode(text);
+  }
+}

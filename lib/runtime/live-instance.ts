@@ -1,0 +1,48 @@
+import type { ParentLink } from '../core/history-event.js';
+import type { Execution, Input, MessageBuffer, MessageInput, OpenSchedule, Turn } from '../replay/index.js';
+
+/**
+ * `idle`: may begin a turn. `on-stand`: its code runs. `sealed`: its turn is collected and not yet acknowledged; deliveries
+ * wait (protocol 4). `gone`: dropped; nothing it still does counts.
+ */
+export type LiveState = 'idle' | 'on-stand' | 'sealed' | 'gone';
+
+/** An instance in memory: its execution where it stands, and what has arrived for it since. */
+export class LiveInstance {
+  state: LiveState = 'idle';
+  readonly inbox: Input[] = [];
+  currentTurn: Turn | undefined;
+  /** The highest sequence number taken into inbox or buffer. */
+  seenThrough = 0;
+  /** The highest one the row knows to be looked at. */
+  seenCommitted = 0;
+  lastUsedAt = 0;
+  warnedAboutHistory = false;
+  /** Of a loaded history that was not replayed yet, for an end without running code. */
+  openBeforeReplay: readonly OpenSchedule[] = [];
+  /** The number after the last event of the loaded history. */
+  nextEventIdBeforeReplay = 1;
+
+  constructor(
+    readonly instanceId: string,
+    readonly generation: string,
+    /** Committed turns; the next one expects this number in the row. */
+    public turn: number,
+    public execution: Execution,
+    public buffer: MessageBuffer,
+    public name: string,
+    public version: string,
+    public parent: ParentLink | undefined,
+    public crashes: number,
+    public cancelRequested: boolean,
+  ) {}
+
+  get hasWork(): boolean {
+    return this.inbox.length > 0 || this.seenThrough > this.seenCommitted || this.buffer.size > 0;
+  }
+
+  volatileInputs(): MessageInput[] {
+    const waiting = this.inbox.filter((input): input is MessageInput => input.kind === 'message' && input.seq === undefined);
+    return [...(this.currentTurn?.volatile ?? []), ...waiting];
+  }
+}
