@@ -1,7 +1,7 @@
-/** Jest in ESM mode (see .npmrc for the Node flag). Library code is mapped to its sources. */
+/** Jest in ESM mode (.npmrc passes the Node flag it needs). Tests run against the sources of the library, not against dist/. */
 export default {
   testEnvironment: 'node',
-  roots: ['<rootDir>/test'],
+  roots: ['<rootDir>/lib', '<rootDir>/sample-app', '<rootDir>/test'],
   testRegex: '\\.spec\\.ts$',
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
@@ -24,6 +24,7 @@ export default {
       },
     ],
   },
+  maxWorkers: '100%',
   testTimeout: 20_000,
   workerIdleMemoryLimit: '1GB',
 };

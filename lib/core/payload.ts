@@ -132,7 +132,7 @@ function normalizeObject(value: object, walk: Walk): unknown {
   if (Array.isArray(value)) return Array.from(value as unknown[], (item, index) => at(walk, `[${index}]`, item));
   if (types.isDate(value)) return new Date(Date.prototype.getTime.call(value));
   if (types.isRegExp(value)) return value;
-  if (isUrl(value)) return new URL(String(value));
+  if (isUrl(value)) return new URL((value as URL).href);
   if (types.isPromise(value)) return refusePromise(walk);
   if (Buffer.isBuffer(value)) return new CarriedBuffer(value);
   if (types.isDataView(value)) return refuse(walk, 'is a DataView', 'pass its Uint8Array');
@@ -219,5 +219,5 @@ const REVIVERS = {
 
 const tagOf = (value: object): string => Object.prototype.toString.call(value);
 const isError = (value: object): boolean => types.isNativeError(value) || tagOf(value) === '[object Error]' || tagOf(value) === '[object DOMException]';
-const isUrl = (value: object): boolean => tagOf(value) === '[object URL]' && URL.canParse(String(value));
+const isUrl = (value: object): boolean => tagOf(value) === '[object URL]' && URL.canParse((value as URL).href);
 const isWeakRef = (value: object): boolean => tagOf(value) === '[object WeakRef]';

@@ -240,6 +240,8 @@ export interface BatchResult {
   readonly started: readonly string[];
   /** Messages that found no open instance, with nobody to tell. */
   readonly undeliverable: number;
+  /** Milliseconds for which the commit held up the event loop waiting for the disk; absent where it does not. */
+  readonly diskMs?: number;
 }
 
 export type { ParentLink };

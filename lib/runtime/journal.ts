@@ -32,7 +32,7 @@ export interface JournalEvents {
   declaredDead(): void;
 }
 
-const SLOW_COMMIT_MS = 2;
+const SLOW_DISK_MS = 2;
 const MAX_PAUSE_MS = 20;
 const PATIENT_AFTER_MS = 250;
 const PATIENCE_MS = 20;
@@ -104,28 +104,27 @@ export class Journal {
 
   private async pump(lane: Lane): Promise<void> {
     while (lane.queue.length > 0 && this.closed === undefined && !this.dead) {
-      const startedAt = this.ports.clock.mono();
-      await this.write(lane, takeBatch(lane.queue));
-      const took = this.ports.clock.mono() - startedAt;
+      const diskMs = await this.write(lane, takeBatch(lane.queue));
       // At most half of the event loop belongs to a slow disk (protocol 16).
-      if (took > SLOW_COMMIT_MS) await this.pause(Math.min(took, MAX_PAUSE_MS));
+      if (diskMs > SLOW_DISK_MS) await this.pause(Math.min(diskMs, MAX_PAUSE_MS));
       else await new Promise<void>((resolve) => this.ports.immediate(resolve));
     }
     lane.busy = false;
     if (!this.lanes.some((other) => other.busy)) for (const resolve of this.idle.splice(0)) resolve();
   }
 
-  private async write(lane: Lane, entries: readonly Entry[]): Promise<void> {
+  /** Milliseconds for which the disk held up the event loop. */
+  private async write(lane: Lane, entries: readonly Entry[]): Promise<number> {
     const result = await this.commit(lane, entries);
     if (result === 'impossible') {
       const half = entries.length >> 1;
-      await this.write(lane, entries.slice(0, half));
-      return this.write(lane, entries.slice(half));
+      return (await this.write(lane, entries.slice(0, half))) + (await this.write(lane, entries.slice(half)));
     }
-    if (result === undefined) return;
+    if (result === undefined) return 0;
     this.counters.undeliverable += result.undeliverable;
     this.events.committed(result);
     entries.forEach((entry, index) => entry.outcome.settled(result.verdicts[index]!));
+    return result.diskMs ?? 0;
   }
 
   /** `undefined`: the outcomes were told already. */

@@ -178,6 +178,7 @@ const ERRORS: [DurableError, string, boolean, number | undefined, string][] = [
   ],
   [new errors.PoisonedError('The activity a', 3), 'ERR_DURABLE_POISONED', false, undefined, 'running in 3 crashes'],
   [new errors.StorageError('m', { retryable: true }), 'ERR_DURABLE_STORAGE', true, undefined, 'm'],
+  [new errors.NodeDeclaredDeadError('n'), 'ERR_DURABLE_NODE_DEAD', false, undefined, 'The node "n" was declared dead'],
   [
     new errors.NotADatabaseError('a.db'),
     'ERR_DURABLE_NOT_A_DATABASE',
@@ -232,6 +233,15 @@ describe.each(ERRORS.map((row) => [row[0].name, ...row] as const))(
     });
   },
 );
+
+describe('the table above', () => {
+  it('has every exported error class', () => {
+    const classes = Object.keys(errors).filter(
+      (name) => name.endsWith('Error') && !['DurableError', 'isDurableError'].includes(name),
+    );
+    expect([...new Set(ERRORS.map(([error]) => error.name))].sort()).toEqual(classes.sort());
+  });
+});
 
 describe('isDurableError', () => {
   it.each<[unknown]>([

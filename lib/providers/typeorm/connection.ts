@@ -7,6 +7,8 @@ export interface Connection {
   readonly name: string;
   /** One writing transaction; rolled back as a whole if the script throws. Waits for a lock at most `patienceMs`, default 0. */
   write<R>(script: () => Script<R>, patienceMs?: number): Promise<R>;
+  /** How long the last `write` held up the event loop waiting for the disk. Milliseconds; 0 where it does not. */
+  readonly lastDiskMs: number;
   /** One consistent snapshot. */
   read<R>(script: () => Script<R>): Promise<R>;
   /** Did another connection commit since the last call? */

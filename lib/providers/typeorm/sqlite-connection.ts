@@ -44,6 +44,7 @@ export class SqliteConnection implements Connection {
   private readonly statements = new Map<string, SqliteStatement>();
   private readonly lock: SqliteEngineLock;
   private dataVersion: unknown;
+  lastDiskMs = 0;
 
   static async open({ options, durability, createDataSource }: SqliteOptions): Promise<SqliteConnection> {
     const database = checkedPath(options);
@@ -101,7 +102,9 @@ export class SqliteConnection implements Connection {
     try {
       this.prepared(begin).run();
       const result = this.drive(script());
+      const startedAt = performance.now();
       this.prepared('COMMIT').run();
+      this.lastDiskMs = performance.now() - startedAt;
       return result;
     } catch (error) {
       // After some errors (disk full, I/O) SQLite has rolled back by itself.

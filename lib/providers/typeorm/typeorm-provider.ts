@@ -145,8 +145,9 @@ export class TypeOrmProvider implements Provider {
 
   // ---- the write path ----
 
-  commit(node: string, lane: number, batch: Batch, patienceMs: number): Promise<BatchResult> {
-    return this.db.write(() => commitScript(this.sql, node, lane, batch), patienceMs);
+  async commit(node: string, lane: number, batch: Batch, patienceMs: number): Promise<BatchResult> {
+    const result = await this.db.write(() => commitScript(this.sql, node, lane, batch), patienceMs);
+    return { ...result, diskMs: this.db.lastDiskMs };
   }
 
   // ---- reading ----
