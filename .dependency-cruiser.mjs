@@ -73,7 +73,7 @@ export default {
       comment: 'No import from the insides of a Nest package',
       severity: 'error',
       from: { path: '^lib/' },
-      to: { path: '^node_modules/@nestjs/[^/]+/.*(injector|internal|helpers|metadata-scanner|scanner)' },
+      to: { path: '^node_modules/@nestjs/[^/]+/(?!(dist/)?index\\.)' },
     },
     {
       name: 'published-dependencies-only',

@@ -101,14 +101,14 @@ export class DurableClient {
    * @throws WaitTimeoutError (the instance runs on), InstanceNotFoundError
    */
   async waitForOrchestration(instanceId: string, timeout?: Duration): Promise<OrchestrationStatus> {
-    const row = await this.runtime.waiters.wait(checkInstanceId(instanceId), timeoutMs(timeout));
-    return statusOf(row, this.runtime.options.codec);
+    await this.runtime.waiters.wait(checkInstanceId(instanceId), timeoutMs(timeout));
+    return this.getOrchestrationStatus(instanceId);
   }
 
   /** The output. @throws OrchestrationFailedError, OrchestrationCancelledError, OrchestrationTerminatedError, WaitTimeoutError */
   async getResult(instanceId: string, timeout?: Duration): Promise<unknown> {
-    const row = await this.runtime.waiters.wait(checkInstanceId(instanceId), timeoutMs(timeout));
-    return outputOf(row, this.runtime.options.codec);
+    const ending = await this.runtime.waiters.wait(checkInstanceId(instanceId), timeoutMs(timeout));
+    return outputOf(instanceId, ending, this.runtime.options.codec);
   }
 
   /** Gives an event to the oldest wait of that name, or keeps it for the next one. @throws InstanceNotFoundError, InstanceFinishedError */

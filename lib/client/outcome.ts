@@ -1,6 +1,6 @@
 import { OrchestrationCancelledError, OrchestrationFailedError, OrchestrationTerminatedError } from '../core/errors.js';
 import { errorOf, type Failure } from '../core/failure.js';
-import type { Suspension } from '../core/instance.js';
+import type { Ending, Suspension } from '../core/instance.js';
 import type { PayloadCodec } from '../core/payload.js';
 import type { InstanceRow } from '../provider/provider.js';
 
@@ -51,12 +51,17 @@ export function statusOf(row: InstanceRow, codec: PayloadCodec): OrchestrationSt
 }
 
 /** The output of a finished instance. @throws OrchestrationFailedError, OrchestrationCancelledError, OrchestrationTerminatedError */
-export function outputOf(row: InstanceRow, codec: PayloadCodec): unknown {
-  if (row.status === 'Completed') return codec.decode(row.output!);
-  const failure = row.failure!;
-  if (row.status === 'Cancelled') throw new OrchestrationCancelledError(row.instanceId, reasonIn(failure));
-  if (row.status === 'Terminated') throw new OrchestrationTerminatedError(row.instanceId, reasonIn(failure));
-  throw new OrchestrationFailedError(row.instanceId, failure, errorOf(failure));
+export function outputOf(instanceId: string, ending: Ending, codec: PayloadCodec): unknown {
+  switch (ending.status) {
+    case 'Completed':
+      return codec.decode(ending.output);
+    case 'Cancelled':
+      throw new OrchestrationCancelledError(instanceId, reasonIn(ending.failure));
+    case 'Terminated':
+      throw new OrchestrationTerminatedError(instanceId, reasonIn(ending.failure));
+    case 'Failed':
+      throw new OrchestrationFailedError(instanceId, ending.failure, errorOf(ending.failure));
+  }
 }
 
 const reasonIn = (failure: Failure): string => failure.message.replace(/^.*? was (?:cancelled|terminated): /s, '');

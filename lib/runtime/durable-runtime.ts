@@ -48,7 +48,12 @@ export class DurableRuntime {
     this.provider = provider;
     if (!registry.hasActivity(KV_READ_ACTIVITY)) registry.addActivity({ name: KV_READ_ACTIVITY, run: (args) => this.readKv(args) });
     this.buildId = this.options.buildId ?? buildIdOf(registry);
-    this.waiters = new Waiters(provider, ports);
+    this.waiters = new Waiters(
+      provider,
+      ports,
+      (instanceId) => this.loop.isLive(instanceId),
+      () => this.runsHere,
+    );
     this.journal = new Journal(
       provider,
       ports,
@@ -69,7 +74,7 @@ export class DurableRuntime {
         orchestrationLog: this.options.orchestrationLog,
         pool: () => this.pool,
         timers: () => this.timers,
-        ended: (instanceId) => this.waiters.ended(instanceId),
+        ended: (instanceId, ending) => this.waiters.ended(instanceId, ending),
       },
     );
     this.pool = new ActivityPool(

@@ -1,7 +1,7 @@
 import { HandlerMissingError, HistoryCorruptError, PoisonedError, type DurableError } from '../core/errors.js';
 import { ENGINE_FORMAT, MAX_BUFFERED_IN_MEMORY, SUSPECT_AFTER_CRASHES, type Limits } from '../core/limits.js';
 import { isBuffered, type ActivityCompletionMessage, type StartMessage, type StoredMessage } from '../core/message.js';
-import { isFinal } from '../core/instance.js';
+import { isFinal, type Ending } from '../core/instance.js';
 import type { PayloadCodec, Payload } from '../core/payload.js';
 import type { ClaimedActivity, Delivered, TurnItem, Verdict } from '../provider/batch.js';
 import type { LoadedInstance, Provider, StoredTimer } from '../provider/provider.js';
@@ -48,7 +48,7 @@ export interface TurnLoopDeps {
   readonly orchestrationLog: EngineLog;
   readonly pool: () => ActivityPool;
   readonly timers: () => Timers;
-  readonly ended: (instanceId: string) => void;
+  readonly ended: (instanceId: string, ending: Ending) => void;
 }
 
 const LOAD_BATCH = 100;
@@ -90,6 +90,10 @@ export class TurnLoop {
     this.stopping = false;
     this.stopped = false;
     this.sweepLater();
+  }
+
+  isLive(instanceId: string): boolean {
+    return this.live.has(instanceId);
   }
 
   get cached(): number {
@@ -433,7 +437,7 @@ export class TurnLoop {
     this.flushLogs(live, draft);
     this.settleActivities(live, item, draft);
     this.settleTimers(live, item);
-    if (item.ending !== undefined) return this.finish(live, draft);
+    if (item.ending !== undefined) return this.finish(live, item.ending, draft);
     live.name = item.name;
     live.version = item.version;
     live.cancelRequested = item.cancelRequested;
@@ -475,7 +479,7 @@ export class TurnLoop {
     for (const key of item.closedTimers) timers.remove(instanceId, generation, key);
   }
 
-  private finish(live: LiveInstance, draft: TurnDraft | undefined): void {
+  private finish(live: LiveInstance, ending: Ending, draft: TurnDraft | undefined): void {
     for (const reason of this.rejections.leftBy(live.execution)) {
       this.deps.log.warn(`a promise of ${live.name} was rejected and nobody looked: ${String(reason)}`, { instanceId: live.instanceId });
     }
@@ -485,7 +489,7 @@ export class TurnLoop {
     }
     this.forget(live);
     this.release(live);
-    this.deps.ended(live.instanceId);
+    this.deps.ended(live.instanceId, ending);
     this.noteQuiet();
   }
 
@@ -592,7 +596,7 @@ export class TurnLoop {
         if (kind === 'activity') this.deps.pool().cancel(live.instanceId, live.generation, key, new Error('the instance was terminated'));
         else if (kind === 'timer') this.deps.timers().remove(live.instanceId, live.generation, key);
       }
-      this.finish(live, undefined);
+      this.finish(live, item.ending!, undefined);
     });
     return true;
   }

@@ -1,16 +1,18 @@
 import { InstanceNotFoundError, RuntimeStoppedError, WaitTimeoutError } from '../core/errors.js';
-import { isFinal } from '../core/instance.js';
+import { isFinal, type Ending } from '../core/instance.js';
 import type { InstanceRow, Provider } from '../provider/provider.js';
 import type { Ports } from './ports.js';
 
 interface Waiter {
-  resolve(row: InstanceRow): void;
+  resolve(ending: Ending): void;
   reject(error: Error): void;
   readonly cancelTimeout: (() => void) | undefined;
 }
 
 const MIN_POLL_MS = 10;
 const MAX_POLL_MS = 100;
+/** Where instances run in this process their end is told; the poll is only a safety net. */
+const ENGINE_POLL_MS = 1_000;
 
 /**
  * Callers that wait for the end of an instance. The process that ends it tells them at once; for an end elsewhere the
@@ -27,14 +29,13 @@ export class Waiters {
   constructor(
     private readonly provider: Provider,
     private readonly ports: Ports,
+    /** The instance is in memory here: its end will be told. */
+    private readonly isLive: (instanceId: string) => boolean,
+    private readonly runsHere: () => boolean,
   ) {}
 
-  open(): void {
-    this.closed = undefined;
-  }
-
   /** @throws WaitTimeoutError, InstanceNotFoundError, RuntimeStoppedError */
-  wait(instanceId: string, timeoutMs: number | undefined): Promise<InstanceRow> {
+  wait(instanceId: string, timeoutMs: number | undefined): Promise<Ending> {
     if (this.closed !== undefined) return Promise.reject(this.closed);
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
@@ -52,13 +53,17 @@ export class Waiters {
       if (others === undefined) this.waiting.set(instanceId, new Set([waiter]));
       else others.add(waiter);
       this.pollMs = MIN_POLL_MS;
-      this.ended(instanceId); // it may have ended before anybody waited
+      if (this.isLive(instanceId)) this.pollLater();
+      else this.ask(instanceId); // it may have ended before anybody waited
     });
   }
 
-  /** It has ended, or may have. */
-  ended(instanceId: string): void {
-    if (!this.waiting.has(instanceId)) return;
+  /** Told by the process that ended it, after the commit. */
+  ended(instanceId: string, ending: Ending): void {
+    if (this.waiting.has(instanceId)) this.settle(instanceId, (waiter) => waiter.resolve(ending));
+  }
+
+  private ask(instanceId: string): void {
     this.told.add(instanceId);
     if (this.told.size === 1) this.ports.immediate(() => void this.read([...this.told]));
   }
@@ -70,7 +75,7 @@ export class Waiters {
       for (const id of ids) {
         const row = rows.get(id);
         if (row === undefined) this.settle(id, (waiter) => waiter.reject(new InstanceNotFoundError(id)));
-        else if (isFinal(row.status)) this.settle(id, (waiter) => waiter.resolve(row));
+        else if (isFinal(row.status)) this.settle(id, (waiter) => waiter.resolve(endingOf(row)));
       }
     } catch {
       // Read again with the next poll; the callers' own time limits hold meanwhile.
@@ -80,7 +85,7 @@ export class Waiters {
 
   private pollLater(): void {
     if (this.cancelPoll !== undefined || this.waiting.size === 0) return;
-    this.cancelPoll = this.ports.setTimer(() => void this.poll(), this.pollMs, { unref: false });
+    this.cancelPoll = this.ports.setTimer(() => void this.poll(), this.runsHere() ? ENGINE_POLL_MS : this.pollMs);
     this.pollMs = Math.min(MAX_POLL_MS, this.pollMs * 1.5);
   }
 
@@ -117,4 +122,10 @@ export class Waiters {
     this.cancelPoll = undefined;
     for (const id of [...this.waiting.keys()]) this.settle(id, (waiter) => waiter.reject(this.closed!));
   }
+}
+
+function endingOf(row: InstanceRow): Ending {
+  return row.status === 'Completed'
+    ? { status: row.status, output: row.output! }
+    : { status: row.status as 'Failed' | 'Cancelled' | 'Terminated', failure: row.failure! };
 }
