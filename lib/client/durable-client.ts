@@ -60,7 +60,7 @@ export class DurableClient {
     const { ports } = this.runtime.options;
     const { name, version } = this.resolve(target, options.version);
     const instanceId = options.instanceId === undefined ? ports.generation() : checkInstanceId(options.instanceId);
-    const verdict = await this.runtime.submit({
+    const verdict = await this.runtime.startInstance({
       kind: 'start',
       instanceId,
       generation: ports.generation(),

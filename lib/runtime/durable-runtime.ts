@@ -1,5 +1,5 @@
 import { RuntimeStoppedError } from '../core/errors.js';
-import type { BatchItem, BatchResult, Verdict } from '../provider/batch.js';
+import type { BatchItem, BatchResult, StartItem, Verdict } from '../provider/batch.js';
 import type { Provider } from '../provider/provider.js';
 import { KV_READ_ACTIVITY } from '../replay/index.js';
 import { ActivityPool } from './activity-pool.js';
@@ -58,7 +58,7 @@ export class DurableRuntime {
       provider,
       ports,
       this.counters,
-      { committed: (result) => this.committed(result), declaredDead: () => this.rejoin() },
+      { gathering: () => this.loop.onStand > 0, committed: (result) => this.committed(result), declaredDead: () => this.rejoin() },
       log,
     );
     const shared = { provider, journal: this.journal, registry, codec, limits, ports, counters: this.counters, log };
@@ -243,6 +243,19 @@ export class DurableRuntime {
       return Promise.reject(new RuntimeStoppedError(`${item.kind} was refused`));
     }
     return new Promise((resolve, reject) => this.journal.submit(item, { settled: resolve, failed: reject }));
+  }
+
+  /** A client's start. Its first turn does not wait for the commit: both become durable together, or neither. */
+  async startInstance(item: StartItem): Promise<Verdict> {
+    const early = this.runsHere && this.loop.beginEarly(item);
+    let begun = false;
+    try {
+      const verdict = await this.submit(item);
+      begun = verdict.kind === 'accepted';
+      return verdict;
+    } finally {
+      if (early && !begun) this.loop.unborn(item);
+    }
   }
 
   /** An instance was resumed: nothing new is in the store, but somebody must look. */

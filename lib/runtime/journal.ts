@@ -26,6 +26,8 @@ interface Lane {
 }
 
 export interface JournalEvents {
+  /** Turns are on the stand that will be here in a moment: the batch waits for them, a few rounds of the event loop at most. */
+  gathering(): boolean;
   /** After a commit, before the outcomes of its items: what it stored for others. */
   committed(result: BatchResult): void;
   /** Another node took this one for dead: nothing may be written under this name any more. */
@@ -34,6 +36,7 @@ export interface JournalEvents {
 
 const SLOW_DISK_MS = 2;
 const MAX_PAUSE_MS = 20;
+const MAX_GATHERING_ROUNDS = 4;
 const PATIENT_AFTER_MS = 250;
 const PATIENCE_MS = 20;
 const MAX_RETRY_MS = 1_000;
@@ -104,6 +107,7 @@ export class Journal {
 
   private async pump(lane: Lane): Promise<void> {
     while (lane.queue.length > 0 && this.closed === undefined && !this.dead) {
+      await this.gather();
       const diskMs = await this.write(lane, takeBatch(lane.queue));
       // At most half of the event loop belongs to a slow disk (protocol 16).
       if (diskMs > SLOW_DISK_MS) await this.pause(Math.min(diskMs, MAX_PAUSE_MS));
@@ -111,6 +115,12 @@ export class Journal {
     }
     lane.busy = false;
     if (!this.lanes.some((other) => other.busy)) for (const resolve of this.idle.splice(0)) resolve();
+  }
+
+  private async gather(): Promise<void> {
+    for (let round = 0; round < MAX_GATHERING_ROUNDS && this.events.gathering(); round++) {
+      await new Promise<void>((resolve) => this.ports.immediate(resolve));
+    }
   }
 
   /** Milliseconds for which the disk held up the event loop. */

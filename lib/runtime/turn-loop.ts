@@ -3,7 +3,7 @@ import { ENGINE_FORMAT, MAX_BUFFERED_IN_MEMORY, SUSPECT_AFTER_CRASHES, type Limi
 import { isBuffered, type ActivityCompletionMessage, type StartMessage, type StoredMessage } from '../core/message.js';
 import { isFinal, type Ending } from '../core/instance.js';
 import type { PayloadCodec, Payload } from '../core/payload.js';
-import type { ClaimedActivity, Delivered, TurnItem, Verdict } from '../provider/batch.js';
+import type { ClaimedActivity, Delivered, StartItem, TurnItem, Verdict } from '../provider/batch.js';
 import type { LoadedInstance, Provider, StoredTimer } from '../provider/provider.js';
 import {
   Execution,
@@ -199,7 +199,28 @@ export class TurnLoop {
     this.noteQuiet();
   }
 
-  /** The start was committed by this process: nothing about the instance needs to be read. */
+  /**
+   * Runs the first turn of a start that is on its way to the journal: whoever commits the turn has committed the start. False:
+   * something of that id is here already.
+   */
+  beginEarly({ instanceId, generation, name, version, input }: StartItem): boolean {
+    if (this.stopping || this.stopped || this.live.has(instanceId)) return false;
+    this.begin(instanceId, generation, { kind: 'start', executionId: 1, name, version, input });
+    return true;
+  }
+
+  /** The start lost: another instance has the id, and may have called meanwhile. */
+  unborn({ instanceId, generation }: StartItem): void {
+    const live = this.live.get(instanceId);
+    if (live?.generation === generation) this.forget(live);
+    this.load(instanceId);
+  }
+
+  get onStand(): number {
+    return this.stand.size;
+  }
+
+  /** Nothing about an instance whose start this process commits needs to be read. */
   private begin(instanceId: string, generation: string, start: StartMessage): void {
     if (this.stopping || this.stopped) return;
     const execution = this.newExecution(instanceId, generation, 1, undefined, undefined);

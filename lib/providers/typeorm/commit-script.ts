@@ -69,6 +69,8 @@ class Commit {
   private readonly turns: TurnItem[] = [];
   private readonly posts: Posted[] = [];
   private readonly messageRows: Cell[][] = [];
+  /** By generation: the starts of this batch whose first turn is not in it, too. */
+  private readonly startMessages = new Map<string, Cell[]>();
   private readonly delivered: Delivered[] = [];
   private readonly started: string[] = [];
   private undeliverable = 0;
@@ -82,8 +84,9 @@ class Commit {
   }
 
   *run(): Script<BatchResult> {
+    yield* this.startAsked();
     yield* this.fence();
-    yield* this.start();
+    yield* this.startChildren();
     yield* this.completeActivities();
     yield* this.suspendAndResume();
     yield* this.post();
@@ -106,41 +109,48 @@ class Commit {
   /** Statement 2: which turns are in. Everything after it holds rows of these only (protocol 6). */
   private *fence(): Script<void> {
     const asked = new Map<string, [TurnItem, number]>();
-    for (const [item, index] of this.itemsOf('turn')) asked.set(item.instanceId, [item, index]);
+    for (const [item, index] of this.itemsOf('turn')) asked.set(lifeOf(item), [item, index]);
     if (asked.size === 0) return;
     // Rows are touched in the order of their ids, so that two journals never wait for each other in a circle.
-    const ids = [...asked.keys()].sort();
-    const accepted = yield this.sql.instances.fence(this.node, this.batch.now, ids.map((id) => fenceRow(asked.get(id)![0])));
+    const rows = [...asked.values()].map(([item]) => fenceRow(item)).sort(byId);
+    const accepted = yield this.sql.instances.fence(this.node, this.batch.now, rows);
     for (const [, index] of asked.values()) this.verdicts[index] = REFUSED;
     for (const row of accepted) {
-      const [item, index] = asked.get(row['instance_id'] as string)!;
+      const [item, index] = asked.get(lifeOf({ instanceId: row['instance_id'] as string, generation: row['generation'] as string }))!;
       this.turns.push(item);
       this.verdicts[index] = ACCEPTED;
+      if (item.consumed[0] === 1) this.startMessages.delete(item.generation);
       if (item.toItself !== undefined) this.store(item.instanceId, item.generation, row['messages_in'] as number, item.toItself);
       for (const message of item.messages) this.posts.push({ ...message, item: -1 });
     }
   }
 
-  private *start(): Script<void> {
+  private *startAsked(): Script<void> {
     const starts = [...this.itemsOf('start')];
-    const children = this.turns.flatMap((turn) => turn.children.map((child) => ({ turn, child })));
-    if (starts.length === 0 && children.length === 0) return;
+    if (starts.length === 0) return;
     yield* this.removeFinished(starts.map(([item]) => item));
-    const rows: Cell[][] = [
-      ...starts.map(([item]) => startRow(item)),
-      ...children.map(({ turn, child }) => childRow(turn, child)),
-    ].sort((a, b) => (a[0]! < b[0]! ? -1 : 1));
-    const inserted = yield this.sql.instances.start(this.batch.now, ENGINE_FORMAT, rows);
-    const generations = new Map(inserted.map((row) => [row['instance_id'] as string, row['generation'] as string]));
-    const isIn = (start: { instanceId: string; generation: string }): boolean => generations.get(start.instanceId) === start.generation;
+    const inserted = yield* this.insert(starts.map(([item]) => startRow(item)));
     for (const [item, index] of starts) {
-      if (isIn(item)) this.began(item, { kind: 'start', executionId: 1, name: item.name, version: item.version, input: item.input });
+      if (inserted.has(lifeOf(item))) this.began(item, { kind: 'start', executionId: 1, name: item.name, version: item.version, input: item.input });
       else this.verdicts[index] = { kind: 'exists' };
     }
+  }
+
+  private *startChildren(): Script<void> {
+    const children = this.turns.flatMap((turn) => turn.children.map((child) => ({ turn, child })));
+    if (children.length === 0) return;
+    const inserted = yield* this.insert(children.map(({ turn, child }) => childRow(turn, child)));
     for (const { turn, child } of children) {
-      if (isIn(child)) this.began(child, startOfChild(turn, child));
-      this.answerParent(turn, child, isIn(child));
+      const isIn = inserted.has(lifeOf(child));
+      if (isIn) this.began(child, startOfChild(turn, child));
+      this.answerParent(turn, child, isIn);
     }
+  }
+
+  /** The lives that began; of several starts of one id at most one. */
+  private *insert(rows: readonly Cell[][]): Script<ReadonlySet<string>> {
+    const inserted = yield this.sql.instances.start(this.batch.now, ENGINE_FORMAT, [...rows].sort(byId));
+    return new Set(inserted.map((row) => lifeOf({ instanceId: row['instance_id'] as string, generation: row['generation'] as string })));
   }
 
   private *removeFinished(starts: readonly StartItem[]): Script<void> {
@@ -152,8 +162,10 @@ class Commit {
   }
 
   private began(instance: { instanceId: string; generation: string }, start: StartMessage): void {
-    this.started.push(instance.instanceId);
-    this.store(instance.instanceId, instance.generation, 1, start);
+    const { instanceId, generation } = instance;
+    this.started.push(instanceId);
+    this.delivered.push({ instanceId, generation, seq: 1, message: start });
+    this.startMessages.set(generation, [instanceId, 1, ...messageCells(start)]);
   }
 
   /** A clash is an event of the parent, in the same transaction; a detached start is answered either way. */
@@ -230,7 +242,8 @@ class Commit {
     // A generation and "whichever it is" are counted apart: one statement must not meet the same row twice.
     yield* this.count(this.posts.filter((post) => post.generation !== undefined));
     yield* this.count(this.posts.filter((post) => post.generation === undefined));
-    if (this.messageRows.length > 0) yield this.sql.journal.addMessages(this.messageRows);
+    const rows = [...this.startMessages.values(), ...this.messageRows];
+    if (rows.length > 0) yield this.sql.journal.addMessages(rows);
   }
 
   private *count(posts: readonly Posted[]): Script<void> {
@@ -374,6 +387,9 @@ function grouped(posts: readonly Posted[]): Group[] {
 function* all(statements: readonly Statement[]): Script<void> {
   for (const statement of statements) yield statement;
 }
+
+const lifeOf = ({ instanceId, generation }: { readonly instanceId: string; readonly generation: string }): string => `${generation}/${instanceId}`;
+const byId = (a: Cell[], b: Cell[]): number => (a[0]! < b[0]! ? -1 : 1);
 
 const addressRow = ({ instanceId, generation, posts }: Group): Cell[] => [
   instanceId,

@@ -5,12 +5,14 @@ import { InvalidOptionError, isDurableError, StorageError } from '../../core/err
 import type { Connection } from './connection.js';
 import type { Row, Script, Statement } from './dialect.js';
 import { sqliteDialect } from './sqlite-dialect.js';
+import { SqliteCheckpointer } from './sqlite-checkpointer.js';
 import { SqliteEngineLock } from './sqlite-engine-lock.js';
 import { isBusy, storageError } from './sqlite-errors.js';
 
 /** The parts of a better-sqlite3 database that are used here. */
 export interface SqliteDatabase {
   readonly inTransaction: boolean;
+  readonly open: boolean;
   prepare(sql: string): SqliteStatement;
   exec(sql: string): unknown;
   pragma(text: string, options?: { simple?: boolean }): unknown;
@@ -43,6 +45,7 @@ export class SqliteConnection implements Connection {
   readonly name: string;
   private readonly statements = new Map<string, SqliteStatement>();
   private readonly lock: SqliteEngineLock;
+  private readonly checkpointer: SqliteCheckpointer;
   private dataVersion: unknown;
   lastDiskMs = 0;
 
@@ -81,6 +84,9 @@ export class SqliteConnection implements Connection {
     this.dialect = sqliteDialect(row!['version'] as string);
     this.name = `sqlite (${path})`;
     this.lock = new SqliteEngineLock(Sqlite, `${realpathSync(path)}.node-0`);
+    this.checkpointer = new SqliteCheckpointer(path, (frames) => {
+      if (database.open) database.pragma(`wal_autocheckpoint = ${frames}`);
+    });
     this.dataVersion = this.readDataVersion();
   }
 
@@ -105,6 +111,7 @@ export class SqliteConnection implements Connection {
       const startedAt = performance.now();
       this.prepared('COMMIT').run();
       this.lastDiskMs = performance.now() - startedAt;
+      if (begin !== 'BEGIN') this.checkpointer.committed();
       return result;
     } catch (error) {
       // After some errors (disk full, I/O) SQLite has rolled back by itself.
@@ -149,6 +156,7 @@ export class SqliteConnection implements Connection {
 
   async close(): Promise<void> {
     this.lock.release();
+    await this.checkpointer.close();
     this.statements.clear();
     if (this.dataSource.isInitialized) await this.dataSource.destroy();
   }

@@ -22,7 +22,7 @@ export class InstanceStatements extends StatementSet {
       cancel_requested = t.cancel_requested, crashes = 0, suspect = NULL, updated_at = ${this.p(3)}
     FROM ${this.rows(1, {
       id: 'text',
-      generation: 'text',
+      asked: 'text',
       turn: 'integer',
       keep: 'integer',
       own_messages: 'integer',
@@ -34,9 +34,9 @@ export class InstanceStatements extends StatementSet {
       next_event_id: 'integer',
       cancel_requested: 'integer',
     })} AS t
-    WHERE i.instance_id = t.id AND i.generation = t.generation AND i.turn = t.turn AND i.status IN ${OPEN}
+    WHERE i.instance_id = t.id AND i.generation = t.asked AND i.turn = t.turn AND i.status IN ${OPEN}
       AND (i.owner IS NULL OR i.owner = ${this.p(2)} OR i.owner NOT IN (SELECT node FROM ${this.tables.node}))
-    RETURNING instance_id, messages_in`;
+    RETURNING instance_id, generation, messages_in`;
 
   /** Check and write in one statement: it gives back the turns that are in; nothing of the others may follow. */
   fence(node: string, now: number, rows: readonly (readonly Cell[])[]): Statement {
