@@ -5,7 +5,7 @@ import type { ActivityCompletionMessage } from '../core/message.js';
 import type { PayloadCodec } from '../core/payload.js';
 import { nextRetryDelayMs } from '../core/retry-policy.js';
 import type { ResolvedActivityOptions } from '../core/activity-options.js';
-import type { ClaimedActivity, ScheduleKey, Verdict } from '../provider/batch.js';
+import type { ActivityClaim, ClaimedActivity, ScheduleKey, Verdict } from '../provider/batch.js';
 import type { Provider } from '../provider/provider.js';
 import { AttemptContext } from './activity-context.js';
 import type { Journal } from './journal.js';
@@ -46,6 +46,10 @@ export class ActivityPool {
   private readonly suspects: ClaimedActivity[] = [];
   private suspectRuns = false;
   private readonly running = new Map<string, Attempt>();
+  /** Claims given up or completed by items of their own that are on their way. */
+  private readonly leaving = new Set<string>();
+  /** Claims that came while the store was asked what this node holds. */
+  private cameMeanwhile: Set<string> | undefined;
   private reserved = 0;
   private claiming = false;
   /** The store may hold activities nobody has claimed. */
@@ -68,6 +72,8 @@ export class ActivityPool {
       readonly counters: EngineCounters;
       readonly log: EngineLog;
       readonly deliver: DeliverLocally;
+      /** Claims of this node in turns on their way, and those whose outcome waits for a turn. */
+      readonly claimsInTurns: () => Iterable<ActivityClaim>;
     },
   ) {}
 
@@ -97,6 +103,7 @@ export class ActivityPool {
 
   /** Takes over a claim that is durable. */
   add(activity: ClaimedActivity): void {
+    this.cameMeanwhile?.add(claimOf(activity));
     if (this.stopping || this.stopped) return this.release(activity);
     if (activity.crashes >= SUSPECT_AFTER_CRASHES) this.suspects.push(activity);
     else this.queue.push(activity);
@@ -134,11 +141,30 @@ export class ActivityPool {
     else await this.wakeForNextDue();
   }
 
-  /** The answer of a claim was lost: what this node holds in the store but not in memory is it. */
+  /** The answer of a claim was lost: what this node holds in the store, but memory did not know of meanwhile, is it. */
   private async findOutWhatIsHeld(): Promise<ClaimedActivity[]> {
-    const held = await this.deps.provider.claimedActivities(this.node);
-    const known = new Set([...this.running.keys(), ...this.queue.map(keyOf), ...this.suspects.map(keyOf)]);
-    return held.filter((activity) => !known.has(keyOf(activity)));
+    while (!this.stopped) {
+      const known = (this.cameMeanwhile = new Set(this.knownClaims()));
+      try {
+        const held = await this.deps.provider.claimedActivities(this.node);
+        for (const claim of this.knownClaims()) known.add(claim);
+        return held.filter((activity) => !known.has(claimOf(activity)));
+      } catch (error) {
+        this.deps.log.warn(`cannot ask which activities this node holds, asking again: ${String(error)}`);
+        await new Promise<void>((resolve) => this.deps.ports.setTimer(resolve, 1_000));
+      } finally {
+        this.cameMeanwhile = undefined;
+      }
+    }
+    return [];
+  }
+
+  private *knownClaims(): Iterable<string> {
+    for (const { activity } of this.running.values()) yield claimOf(activity);
+    for (const activity of this.queue) yield claimOf(activity);
+    for (const activity of this.suspects) yield claimOf(activity);
+    yield* this.leaving;
+    for (const claim of this.deps.claimsInTurns()) yield claimOf(claim);
   }
 
   node = '';
@@ -287,11 +313,13 @@ export class ActivityPool {
   /** The durable way of a completion whose execution is not live here, or lost its turn. */
   send(activity: Omit<ClaimedActivity, 'args' | 'options' | 'tag' | 'name' | 'attempt' | 'crashes' | 'scheduledAt'>, message: ActivityCompletionMessage): void {
     const { instanceId, generation, executionId, scheduleId, claim } = activity;
+    this.leaving.add(claimOf(activity));
     this.deps.journal.submit(
       { kind: 'complete-activity', instanceId, generation, executionId, scheduleId, claim, message },
       {
-        settled: () => undefined,
+        settled: () => void this.leaving.delete(claimOf(activity)),
         failed: (error) => {
+          this.leaving.delete(claimOf(activity));
           // The value itself cannot be stored: that is the recorded outcome (protocol 5).
           if (message.failure === undefined && !this.stopped) this.send(activity, { ...message, result: undefined, failure: failureOf(error) });
           else this.deps.log.error(`the outcome of activity ${executionId}/${scheduleId} of ${instanceId} was not stored: ${String(error)}`);
@@ -304,10 +332,12 @@ export class ActivityPool {
     const { instanceId, generation, executionId, scheduleId, claim } = activity;
     const dueAt = this.deps.ports.clock.now() + delayMs;
     this.deps.counters.activityRetries++;
+    this.leaving.add(claimOf(activity));
     this.deps.journal.submit(
       { kind: 'retry-activity', instanceId, generation, executionId, scheduleId, claim, dueAt, failure },
       {
         settled: (verdict) => {
+          this.leaving.delete(claimOf(activity));
           if (verdict.kind === 'accepted') this.wakeAt(dueAt);
         },
         failed: (error) => this.deps.log.error(`the failed attempt of ${activity.name} of ${instanceId} was not stored: ${String(error)}`),
@@ -315,11 +345,12 @@ export class ActivityPool {
     );
   }
 
-  private release({ instanceId, generation, executionId, scheduleId, claim }: ClaimedActivity): void {
-    this.deps.journal.submit(
-      { kind: 'release-activity', instanceId, generation, executionId, scheduleId, claim },
-      { settled: () => undefined, failed: () => undefined }, // the end of the node releases it as well
-    );
+  private release(activity: ClaimedActivity): void {
+    const { instanceId, generation, executionId, scheduleId, claim } = activity;
+    this.leaving.add(claimOf(activity));
+    const settled = (): void => void this.leaving.delete(claimOf(activity));
+    // The end of the node releases it as well.
+    this.deps.journal.submit({ kind: 'release-activity', instanceId, generation, executionId, scheduleId, claim }, { settled, failed: settled });
   }
 
   // ---- cancellation and the end ----
@@ -365,7 +396,7 @@ export class ActivityPool {
     this.queue.length = 0;
     this.suspects.length = 0;
     this.suspectRuns = false;
-    this.reserved = 0;
+    this.leaving.clear();
     this.claiming = false;
     for (const attempt of this.running.values()) {
       attempt.over = true;
@@ -389,6 +420,8 @@ export class ActivityPool {
 
 type Key = ScheduleKey & { readonly instanceId: string; readonly generation: string };
 const keyOf = (key: Key): string => `${key.generation}/${key.executionId}/${key.scheduleId}`;
+
+const claimOf = (claim: Key & { readonly claim: number }): string => `${keyOf(claim)}/${claim.claim}`;
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';

@@ -1,4 +1,5 @@
 import type { ParentLink } from '../core/history-event.js';
+import type { TurnItem } from '../provider/batch.js';
 import type { Execution, Input, MessageBuffer, MessageInput, OpenSchedule, Turn } from '../replay/index.js';
 
 /**
@@ -12,6 +13,8 @@ export class LiveInstance {
   state: LiveState = 'idle';
   readonly inbox: Input[] = [];
   currentTurn: Turn | undefined;
+  /** What the turn that is sealed asked the store for. */
+  sealedItem: TurnItem | undefined;
   /** The highest sequence number taken into inbox or buffer. */
   seenThrough = 0;
   /** The highest one the row knows to be looked at. */

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { OrchestrationCancelledError, OrchestrationTerminatedError } from '../core/errors.js';
 import { failureOf, type Failure } from '../core/failure.js';
-import type { ParentLink, TerminalEvent } from '../core/history-event.js';
+import type { ContinuedAsNew, ParentLink, TerminalEvent } from '../core/history-event.js';
 import type { Ending } from '../core/instance.js';
-import type { Message } from '../core/message.js';
+import type { Message, StartMessage } from '../core/message.js';
+import type { ResolvedActivityOptions } from '../core/activity-options.js';
 import type { AddressedMessage, NewActivity, NewChild, ScheduleKey, TurnItem } from '../provider/batch.js';
-import type { OpenSchedule, Turn, TurnDraft } from '../replay/index.js';
+import type { FutureRecord, OpenSchedule, Turn, TurnDraft } from '../replay/index.js';
 import type { LiveInstance } from './live-instance.js';
 
 /** Does this node take the activity at once? Asked for each as the item is made. */
@@ -14,75 +15,116 @@ export type Reserve = (name: string, tag: string | null) => boolean;
 /** A live instance keeps its owner while something near will call it again; else any node may go on with it (protocol 12). */
 const NEAR_MS = 5_000;
 
+const NONE: readonly never[] = Object.freeze([]);
+
 /** What a turn of running code adds to the store. */
 export function turnItem(live: LiveInstance, turn: Turn, draft: TurnDraft, reserve: Reserve, now: number): TurnItem {
   const { execution } = live;
   const { executionId } = execution;
   const { ending } = draft;
-  const key = (scheduleId: number): ScheduleKey => ({ executionId, scheduleId });
-  const finished = ending !== undefined && ending.kind !== 'ContinuedAsNew';
-  const continued = ending?.kind === 'ContinuedAsNew' ? ending : undefined;
+  const next = ending?.kind === 'ContinuedAsNew' ? nextStart(live, ending) : undefined;
+  const finished = ending !== undefined && next === undefined;
+  // What stays in the inbox for the next turn is not seen, so that it wakes somebody if this process dies (protocol 2).
+  const unseen = finished ? 0 : storedIn(live);
   // What the last run of the code left behind was never visible if this very turn scheduled it.
   const left = draft.left.filter((future) => future.id < draft.firstEventId);
-  const over = [...draft.closed, ...left];
-  const next = continued && {
-    kind: 'start' as const,
-    executionId: executionId + 1,
-    name: execution.name,
-    version: continued.version ?? execution.version,
-    input: continued.input,
-    parent: live.parent,
-  };
-  // What stays in the inbox for the next turn is not seen, so that it wakes somebody if this process dies (protocol 2).
-  const unseen = live.inbox.filter((input) => input.kind === 'message' && input.seq !== undefined).length;
-  const messagesSeen = live.seenThrough - live.seenCommitted - (finished ? 0 : unseen);
-  const activities: NewActivity[] =
-    ending !== undefined
-      ? []
-      : draft.activities.map(({ event, options }) => {
-          const tag = event.tag ?? null;
-          return {
-            ...key(event.id),
-            name: event.name,
-            args: event.args,
-            options: Object.keys(options).length === 0 ? null : JSON.stringify(options),
-            tag,
-            claimed: reserve(event.name, tag),
-          };
-        });
-  const timers = ending !== undefined ? [] : draft.timers.map((event) => ({ ...key(event.id), fireAt: event.fireAt }));
+  const over = left.length > 0 ? [...draft.closed, ...left] : draft.closed;
+  const timers = ending !== undefined || draft.timers.length === 0 ? NONE : draft.timers.map(({ id, fireAt }) => ({ executionId, scheduleId: id, fireAt }));
+  const result = finished ? endingOf(ending, live) : undefined;
   return {
     kind: 'turn',
     instanceId: live.instanceId,
     generation: live.generation,
     expectedTurn: live.turn,
-    keepOwnership: !finished && (continued !== undefined || live.inbox.length > 0 || hasNearWork(live, timers, now)),
-    messagesSeen,
+    keepOwnership: !finished && (next !== undefined || live.inbox.length > 0 || hasNearWork(live, timers, now)),
+    messagesSeen: live.seenThrough - live.seenCommitted - unseen,
     consumed: turn.consumed,
     executionId: next?.executionId ?? executionId,
     name: execution.name || live.name,
     version: next?.version ?? (execution.version || live.version),
     nextEventId: next === undefined ? execution.nextEventId : 1,
     history: historyOf(executionId, draft),
-    activities,
-    closedActivities: [
-      ...turn.volatile.flatMap(({ message }) => (message.kind === 'activity-completion' ? [message] : [])).map(({ executionId: of, scheduleId }) => ({ executionId: of, scheduleId })),
-      ...over.filter(({ kind }) => kind === 'activity').map(({ id }) => key(id)),
-    ],
+    activities: ending === undefined ? newActivities(executionId, draft, reserve) : NONE,
+    closedActivities: closedActivities(executionId, turn, over),
     timers,
-    closedTimers: [...turn.firedTimers.map(key), ...over.filter(({ kind }) => kind === 'timer').map(({ id }) => key(id))],
+    closedTimers: closedTimers(executionId, turn, over),
     children: newChildren(live, draft),
-    messages: [
-      ...draft.closed.flatMap((future) => toChild(live, executionId, future, 'cancel', 'its parent cancelled it')),
-      ...left.flatMap((future) => closeChild(live, executionId, future)),
-      ...(finished ? toParent(live.parent, endingOf(ending, live), ending) : []),
-    ],
-    kv: [...draft.kv].map(([name, value]) => ({ key: name, value })),
+    messages: messagesOf(live, draft, left, result, ending),
+    kv: draft.kv.size === 0 ? NONE : [...draft.kv].map(([key, value]) => ({ key, value })),
     customStatus: draft.customStatus,
     cancelRequested: live.cancelRequested || execution.cancellation !== undefined,
     toItself: next ?? (unseen === 0 && turn.mustContinue ? { kind: 'continue' } : undefined),
-    ending: finished ? endingOf(ending, live) : undefined,
+    ending: result,
   };
+}
+
+function storedIn(live: LiveInstance): number {
+  let count = 0;
+  for (const input of live.inbox) if (input.kind === 'message' && input.seq !== undefined) count++;
+  return count;
+}
+
+function nextStart(live: LiveInstance, { input, version }: ContinuedAsNew): StartMessage {
+  const { execution, parent } = live;
+  return { kind: 'start', executionId: execution.executionId + 1, name: execution.name, version: version ?? execution.version, input, parent };
+}
+
+function newActivities(executionId: number, draft: TurnDraft, reserve: Reserve): readonly NewActivity[] {
+  if (draft.activities.length === 0) return NONE;
+  return draft.activities.map(({ event: { id, name, args, tag = null }, options }) => ({
+    executionId,
+    scheduleId: id,
+    name,
+    args,
+    options: optionsText(options),
+    tag,
+    claimed: reserve(name, tag),
+  }));
+}
+
+const optionTexts = new WeakMap<ResolvedActivityOptions, string | null>();
+
+/** The options of a decorator are the same object in every call. */
+function optionsText(options: ResolvedActivityOptions): string | null {
+  let text = optionTexts.get(options);
+  if (text === undefined) {
+    text = Object.keys(options).length === 0 ? null : JSON.stringify(options);
+    optionTexts.set(options, text);
+  }
+  return text;
+}
+
+function closedActivities(executionId: number, turn: Turn, over: readonly FutureRecord[]): readonly ScheduleKey[] {
+  if (turn.volatile.length === 0 && over.length === 0) return NONE;
+  const keys: ScheduleKey[] = [];
+  for (const { message } of turn.volatile) {
+    if (message.kind === 'activity-completion') keys.push({ executionId: message.executionId, scheduleId: message.scheduleId });
+  }
+  for (const { kind, id } of over) if (kind === 'activity') keys.push({ executionId, scheduleId: id });
+  return keys;
+}
+
+function closedTimers(executionId: number, turn: Turn, over: readonly FutureRecord[]): readonly ScheduleKey[] {
+  if (turn.firedTimers.length === 0 && over.length === 0) return NONE;
+  const keys: ScheduleKey[] = turn.firedTimers.map((scheduleId) => ({ executionId, scheduleId }));
+  for (const { kind, id } of over) if (kind === 'timer') keys.push({ executionId, scheduleId: id });
+  return keys;
+}
+
+function messagesOf(
+  live: LiveInstance,
+  draft: TurnDraft,
+  left: readonly FutureRecord[],
+  result: Ending | undefined,
+  ending: TerminalEvent | undefined,
+): readonly AddressedMessage[] {
+  if (draft.closed.length === 0 && left.length === 0 && result === undefined) return NONE;
+  const { executionId } = live.execution;
+  return [
+    ...draft.closed.flatMap((future) => toChild(live, executionId, future, 'cancel', 'its parent cancelled it')),
+    ...left.flatMap((future) => closeChild(live, executionId, future)),
+    ...(result === undefined ? [] : toParent(live.parent, result, ending!)),
+  ];
 }
 
 /** `terminateInstance`: an end that runs no code, also of an instance whose code no longer fits. */
@@ -130,7 +172,8 @@ function hasNearWork(live: LiveInstance, timers: readonly { fireAt: number }[], 
 }
 
 /** An ended execution starts only what shall outlive it: detached instances and abandoned children. */
-function newChildren(live: LiveInstance, draft: TurnDraft): NewChild[] {
+function newChildren(live: LiveInstance, draft: TurnDraft): readonly NewChild[] {
+  if (draft.children.length === 0 && draft.detachedStarts.length === 0) return NONE;
   const { executionId } = live.execution;
   const children = draft.ending === undefined ? draft.children : draft.children.filter(({ onParentClose }) => onParentClose === 'abandon');
   const child = (event: { id: number; instanceId: string; name: string; version?: string; input: string }, relation: NewChild['relation']): NewChild => ({

@@ -283,41 +283,44 @@ class Commit {
   }
 
   private *append(): Script<void> {
-    const { turns, sql } = this;
-    const history = turns.flatMap(({ instanceId, history: h }): Cell[][] =>
-      h === undefined ? [] : [[instanceId, h.executionId, h.firstEventId, h.eventCount, h.events]],
-    );
+    const { sql } = this;
+    const history: Cell[][] = [];
+    const used: Cell[][] = [];
+    const closed: Cell[][] = [];
+    const timers: Cell[][] = [];
+    const kv: Cell[][] = [];
+    const statuses: Cell[][] = [];
+    for (const turn of this.turns) {
+      const { instanceId, history: appended } = turn;
+      if (appended !== undefined) history.push([instanceId, appended.executionId, appended.firstEventId, appended.eventCount, appended.events]);
+      for (const seq of turn.consumed) used.push([instanceId, seq]);
+      for (const key of turn.closedTimers) closed.push([instanceId, key.executionId, key.scheduleId]);
+      for (const timer of turn.timers) timers.push([instanceId, timer.executionId, timer.scheduleId, timer.fireAt]);
+      for (const { key, value } of turn.kv) kv.push([instanceId, key, value, appended?.executionId ?? turn.executionId]);
+      if (turn.customStatus !== undefined) statuses.push([instanceId, turn.customStatus]);
+    }
     if (history.length > 0) yield sql.journal.appendHistory(history);
-    const used = turns.flatMap(({ instanceId, consumed }) => consumed.map((seq): Cell[] => [instanceId, seq]));
     if (used.length > 0) yield sql.journal.useMessages(used);
-    const closed = turns.flatMap((turn) => turn.closedTimers.map((key) => scheduleRow(turn, key)));
     if (closed.length > 0) yield sql.journal.closeTimers(closed);
-    const timers = turns.flatMap((turn) => turn.timers.map((timer): Cell[] => [...scheduleRow(turn, timer), timer.fireAt]));
     if (timers.length > 0) yield sql.journal.addTimers(timers);
-    const kv = turns.flatMap((turn) =>
-      turn.kv.map(({ key, value }): Cell[] => [turn.instanceId, key, value, turn.history?.executionId ?? turn.executionId]),
-    );
     if (kv.length > 0) yield sql.journal.putKv(kv);
-    const statuses = turns.flatMap(({ instanceId, customStatus }): Cell[][] => (customStatus === undefined ? [] : [[instanceId, customStatus]]));
     if (statuses.length > 0) yield sql.instances.setCustomStatus(statuses);
   }
 
   private *moveActivities(): Script<void> {
-    const { turns, sql, node, batch } = this;
-    const closed = turns.flatMap((turn) => turn.closedActivities.map((key) => scheduleRow(turn, key)));
+    const { sql, node, batch } = this;
+    const closed: Cell[][] = [];
+    const added: Cell[][] = [];
+    for (const turn of this.turns) {
+      const { instanceId, generation } = turn;
+      for (const { executionId, scheduleId } of turn.closedActivities) closed.push([instanceId, executionId, scheduleId]);
+      for (const { executionId, scheduleId, name, tag, args, options, claimed } of turn.activities) {
+        const claim = claimed ? 1 : 0;
+        added.push([instanceId, executionId, scheduleId, generation, name, tag, args, options, claim, claimed ? node : null, 1, 0, batch.now, batch.now]);
+      }
+    }
     if (closed.length > 0) yield sql.activities.close(closed);
-    const added = turns.flatMap((turn) =>
-      turn.activities.map((activity): Cell[] => [
-        ...scheduleRow(turn, activity),
-        turn.generation,
-        activity.name,
-        activity.tag,
-        activity.args,
-        activity.options,
-        activity.claimed ? 1 : 0,
-      ]),
-    );
-    if (added.length > 0) yield sql.activities.add(node, batch.now, added);
+    if (added.length > 0) yield sql.activities.add(added);
     const retries = [...this.itemsOf('retry-activity')];
     if (retries.length > 0) {
       const rows = retries.map(([item]) => [...claimRow(item), item.dueAt, JSON.stringify(item.failure)]);
@@ -434,7 +437,6 @@ const startOfChild = (turn: TurnItem, child: NewChild): StartMessage => ({
   }),
 });
 
-const scheduleRow = (turn: TurnItem, key: ScheduleKey): Cell[] => [turn.instanceId, key.executionId, key.scheduleId];
 const claimRow = (item: ScheduleKey & { instanceId: string; generation: string; claim: number }): Cell[] => [
   item.instanceId,
   item.executionId,

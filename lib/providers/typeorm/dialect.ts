@@ -11,6 +11,10 @@ export interface Dialect {
    * Payloads are strings in it, never nested JSON (protocol 5).
    */
   rows(parameter: string, columns: Readonly<Record<string, ColumnType>>): string;
+  /** Inserts rows; a conflict is an error. The values of a row are in the order of the columns. */
+  insertRows(table: string, columns: Readonly<Record<string, ColumnType>>, rows: readonly (readonly Cell[])[]): Statement;
+  /** Deletes the rows with these keys; keys that are not there are no error. */
+  deleteRows(table: string, key: Readonly<Record<string, ColumnType>>, rows: readonly (readonly Cell[])[]): Statement;
   /** The values of a JSON array of strings, as a table expression with one column `value`. */
   list(parameter: string): string;
   /** Equality in which null equals null. */
@@ -23,11 +27,17 @@ export interface Dialect {
 
 export type ColumnType = 'text' | 'integer';
 
-/** One SQL statement with its parameters. `rows`: it gives rows back. */
+/** A value of a bulk row: payloads are strings, moments and counters safe integers. */
+export type Cell = string | number | null;
+
+/** One SQL statement with its parameters. */
 export interface Statement {
   readonly sql: string;
   readonly parameters: readonly unknown[];
+  /** It gives rows back. */
   readonly returns: boolean;
+  /** Run it once for each of these, instead of once with `parameters`. Only SQLite makes such statements. */
+  readonly each?: readonly (readonly Cell[])[];
 }
 
 export type Row = Readonly<Record<string, unknown>>;

@@ -126,8 +126,12 @@ export class SqliteConnection implements Connection {
     return step.value;
   }
 
-  private execute({ sql, parameters, returns }: Statement): readonly Row[] {
+  private execute({ sql, parameters, returns, each }: Statement): readonly Row[] {
     const statement = this.prepared(sql);
+    if (each !== undefined) {
+      for (const row of each) statement.run(...row);
+      return [];
+    }
     const bound = parameters.length === 0 ? NO_PARAMETERS : [byNumber(parameters)];
     if (returns) return statement.all(...bound);
     statement.run(...bound);
@@ -183,6 +187,8 @@ function checkedPath(options: DataSourceOptions): string {
 function setPragmas(database: SqliteDatabase, durability: Durability, path: string): void {
   const wanted: [pragma: string, value: string, readBack: unknown][] = [
     ['journal_mode', 'WAL', 'wal'],
+    // What a statement may have to undo stays in memory: by default it is written to a file.
+    ['temp_store', 'MEMORY', 2],
     ['synchronous', durability === 'full' ? 'FULL' : 'NORMAL', durability === 'full' ? 2 : 1],
   ];
   for (const [pragma, value, readBack] of wanted) {

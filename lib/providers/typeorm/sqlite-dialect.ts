@@ -10,6 +10,17 @@ export function sqliteDialect(sqliteVersion: string): Dialect {
       const fields = Object.keys(columns).map((column, index) => `value ->> ${index} AS ${column}`);
       return `(SELECT ${fields.join(', ')} FROM ${each}(${parameter}))`;
     },
+    // A multi-row statement copies every page it touches, so that it can be undone alone: 200 rows for 200 instances take
+    // 4 to 10 us each. The same prepared statement once per row takes 1.7 us; the transaction undoes it as a whole anyway.
+    insertRows: (table, columns, rows) => {
+      const names = Object.keys(columns);
+      const sql = `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
+      return { sql, parameters: [], returns: false, each: rows };
+    },
+    deleteRows: (table, key, rows) => {
+      const sql = `DELETE FROM ${table} WHERE ${Object.keys(key).map((column) => `${column} = ?`).join(' AND ')}`;
+      return { sql, parameters: [], returns: false, each: rows };
+    },
     list: (parameter) => `(SELECT value FROM json_each(${parameter}))`,
     same: (left, right) => `${left} IS ${right}`,
     types: { key: 'TEXT', text: 'TEXT', integer: 'INTEGER' },

@@ -2,36 +2,32 @@ import type { Statement } from '../dialect.js';
 import { bulk, query, run, StatementSet, type Cell } from './statement-set.js';
 
 const CLAIM_COLUMNS = { id: 'text', execution: 'integer', schedule: 'integer', generation: 'text', claim: 'integer' } as const;
+const SCHEDULE_KEY = { instance_id: 'text', execution_id: 'integer', schedule_id: 'integer' } as const;
+const ACTIVITY = {
+  ...SCHEDULE_KEY,
+  generation: 'text',
+  name: 'text',
+  tag: 'text',
+  args: 'text',
+  options: 'text',
+  claim: 'integer',
+  node: 'text',
+  attempt: 'integer',
+  crashes: 'integer',
+  due_at: 'integer',
+  scheduled_at: 'integer',
+} as const;
 const KEY = '(instance_id, execution_id, schedule_id)';
 const CLAIMED = 'instance_id, execution_id, schedule_id, generation, claim, name, tag, args, options, attempt, crashes, scheduled_at';
 
 /** Activities: one row each while outstanding. Whatever writes an outcome compares generation, claim and node. */
 export class ActivityStatements extends StatementSet {
-  private readonly addSql = `INSERT INTO ${this.tables.activity} (instance_id, execution_id, schedule_id, generation, name, tag, args,
-      options, claim, node, attempt, crashes, due_at, scheduled_at)
-    SELECT id, execution_id, schedule_id, generation, name, tag, args, options, claim, CASE WHEN claim = 1 THEN ${this.p(2)} ELSE NULL END,
-      1, 0, ${this.p(3)}, ${this.p(3)}
-    FROM ${this.rows(1, {
-      id: 'text',
-      execution_id: 'integer',
-      schedule_id: 'integer',
-      generation: 'text',
-      name: 'text',
-      tag: 'text',
-      args: 'text',
-      options: 'text',
-      claim: 'integer',
-    })} AS a`;
-
-  add(node: string, now: number, rows: readonly (readonly Cell[])[]): Statement {
-    return run(this.addSql, bulk(rows), node, now);
+  add(rows: readonly (readonly Cell[])[]): Statement {
+    return this.dialect.insertRows(this.tables.activity, ACTIVITY, rows);
   }
 
-  private readonly closeSql = `DELETE FROM ${this.tables.activity} WHERE ${KEY} IN
-    (SELECT id, execution_id, schedule_id FROM ${this.rows(1, { id: 'text', execution_id: 'integer', schedule_id: 'integer' })} AS a)`;
-
   close(rows: readonly (readonly Cell[])[]): Statement {
-    return run(this.closeSql, bulk(rows));
+    return this.dialect.deleteRows(this.tables.activity, SCHEDULE_KEY, rows);
   }
 
   dropOf(ids: string): Statement {

@@ -1,56 +1,34 @@
 import type { Statement } from '../dialect.js';
 import { bulk, query, run, StatementSet, type Cell } from './statement-set.js';
 
+const HISTORY = { instance_id: 'text', execution_id: 'integer', first_event_id: 'integer', event_count: 'integer', events: 'text' } as const;
+const MESSAGE = { instance_id: 'text', seq: 'integer', kind: 'text', name: 'text', body: 'text' } as const;
+const SCHEDULE_KEY = { instance_id: 'text', execution_id: 'integer', schedule_id: 'integer' } as const;
+
 /** History, messages, timers and KV: what turns append and use up. */
 export class JournalStatements extends StatementSet {
-  private readonly appendSql = `INSERT INTO ${this.tables.history} (instance_id, execution_id, first_event_id, event_count, events)
-    SELECT id, execution_id, first_event_id, event_count, events FROM ${this.rows(1, {
-      id: 'text',
-      execution_id: 'integer',
-      first_event_id: 'integer',
-      event_count: 'integer',
-      events: 'text',
-    })} AS h`;
-
   appendHistory(rows: readonly (readonly Cell[])[]): Statement {
-    return run(this.appendSql, bulk(rows));
+    return this.dialect.insertRows(this.tables.history, HISTORY, rows);
   }
-
-  private readonly addMessagesSql = `INSERT INTO ${this.tables.message} (instance_id, seq, kind, name, body)
-    SELECT id, seq, kind, name, body FROM ${this.rows(1, { id: 'text', seq: 'integer', kind: 'text', name: 'text', body: 'text' })} AS m`;
 
   addMessages(rows: readonly (readonly Cell[])[]): Statement {
-    return run(this.addMessagesSql, bulk(rows));
+    return this.dialect.insertRows(this.tables.message, MESSAGE, rows);
   }
 
-  private readonly useMessagesSql = `DELETE FROM ${this.tables.message} WHERE (instance_id, seq) IN
-    (SELECT id, seq FROM ${this.rows(1, { id: 'text', seq: 'integer' })} AS m)`;
-
   useMessages(rows: readonly (readonly Cell[])[]): Statement {
-    return run(this.useMessagesSql, bulk(rows));
+    return this.dialect.deleteRows(this.tables.message, { instance_id: 'text', seq: 'integer' }, rows);
   }
 
   dropMessagesOf(ids: string): Statement {
     return run(`DELETE FROM ${this.tables.message} WHERE instance_id IN ${this.list(1)}`, ids);
   }
 
-  private readonly addTimersSql = `INSERT INTO ${this.tables.timer} (instance_id, execution_id, schedule_id, fire_at)
-    SELECT id, execution_id, schedule_id, fire_at FROM ${this.rows(1, {
-      id: 'text',
-      execution_id: 'integer',
-      schedule_id: 'integer',
-      fire_at: 'integer',
-    })} AS t`;
-
   addTimers(rows: readonly (readonly Cell[])[]): Statement {
-    return run(this.addTimersSql, bulk(rows));
+    return this.dialect.insertRows(this.tables.timer, { ...SCHEDULE_KEY, fire_at: 'integer' }, rows);
   }
 
-  private readonly closeTimersSql = `DELETE FROM ${this.tables.timer} WHERE (instance_id, execution_id, schedule_id) IN
-    (SELECT id, execution_id, schedule_id FROM ${this.rows(1, { id: 'text', execution_id: 'integer', schedule_id: 'integer' })} AS t)`;
-
   closeTimers(rows: readonly (readonly Cell[])[]): Statement {
-    return run(this.closeTimersSql, bulk(rows));
+    return this.dialect.deleteRows(this.tables.timer, SCHEDULE_KEY, rows);
   }
 
   dropTimersOf(ids: string): Statement {

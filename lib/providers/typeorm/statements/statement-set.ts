@@ -1,8 +1,7 @@
-import type { ColumnType, Dialect, Statement } from '../dialect.js';
+import type { Cell, ColumnType, Dialect, Statement } from '../dialect.js';
 import type { Tables } from '../schema.js';
 
-/** A value of a bulk row: payloads are strings, moments and counters safe integers. */
-export type Cell = string | number | null;
+export type { Cell };
 
 /** Builds statements for one dialect and prefix; SQL texts are made once and are the key of the prepared statement. */
 export abstract class StatementSet {
