@@ -84,7 +84,7 @@ export class DurableRuntime {
         tags: this.options.tags,
         maxCrashes: this.options.maxCrashes,
       },
-      { ...shared, deliver: (activity, message) => this.loop.deliverCompletion(activity, message) },
+      { ...shared, deliver: (activity, message) => this.loop.deliverCompletion(activity, message), claimsInTurns: () => this.loop.claimsInTurns() },
     );
     this.timers = new Timers(
       provider,

@@ -15,6 +15,8 @@ export class LiveInstance {
   currentTurn: Turn | undefined;
   /** What the turn that is sealed asked the store for. */
   sealedItem: TurnItem | undefined;
+  /** Lanes of the buffer that are being read from the store. */
+  readonly refilling = new Set<string>();
   /** The highest sequence number taken into inbox or buffer. */
   seenThrough = 0;
   /** The highest one the row knows to be looked at. */

@@ -14,7 +14,7 @@ import { silentLog, type EngineLog } from './telemetry.js';
 export interface EngineOptions {
   /** Activity attempts that run at once in this process. Default 200: activities mostly wait for I/O. */
   readonly activityConcurrency?: number;
-  /** Activities claimed ahead of a free slot. Default 2,000. */
+  /** Activities claimed ahead of a free slot, so that no slot waits for a commit. Default 5,000. */
   readonly activityBacklog?: number;
   /** Tags of activities this process serves beside untagged ones. Default none. */
   readonly tags?: readonly string[];
@@ -131,7 +131,7 @@ function resolveEngine(options: EngineOptions, what: string) {
   if (!Array.isArray(tags)) throw new InvalidOptionError(`${what}.tags`, tags, 'a list of names');
   return {
     activityConcurrency: whole('activityConcurrency', 200, 1),
-    activityBacklog: whole('activityBacklog', 2_000, 0),
+    activityBacklog: whole('activityBacklog', 5_000, 0),
     tags: tags.map((tag: unknown) => checkName(tag, `${what}.tags`)),
     cacheSize: whole('cacheSize', 10_000, 1),
     cacheIdleMs: ms('cacheIdle', 30_000, 0),

@@ -21,6 +21,8 @@ export class Timers {
   private readonly armed = new Map<string, Armed>();
   /** Everything due until then is in the heap. */
   private loadedUntil = -Infinity;
+  /** Until then is being read: what is added meanwhile may have come too late for it. */
+  private loadingUntil = -Infinity;
   private cursor: TimerCursor | null = null;
   private cancelAlarm: (() => void) | undefined;
   private alarmAt = Infinity;
@@ -49,7 +51,7 @@ export class Timers {
 
   /** After the commit that stored it. */
   add(timer: StoredTimer): void {
-    if (timer.fireAt > this.loadedUntil || this.stopped) return;
+    if (timer.fireAt > Math.max(this.loadedUntil, this.loadingUntil) || this.stopped) return;
     this.arm(timer);
     this.setAlarm();
   }
@@ -106,7 +108,7 @@ export class Timers {
     if (this.loading) return;
     this.loading = true;
     try {
-      const until = this.ports.clock.now() + WINDOW_MS;
+      const until = (this.loadingUntil = this.ports.clock.now() + WINDOW_MS);
       const page = await this.provider.timers(this.cursor, until, MAX_LOADED);
       for (const timer of page) this.arm(timer);
       const last = page.at(-1);
@@ -118,6 +120,7 @@ export class Timers {
         this.loadedUntil = until;
       }
     } finally {
+      this.loadingUntil = -Infinity;
       this.loading = false;
     }
     this.setAlarm();

@@ -3,7 +3,7 @@ import { ENGINE_FORMAT, MAX_BUFFERED_IN_MEMORY, SUSPECT_AFTER_CRASHES, type Limi
 import { isBuffered, type ActivityCompletionMessage, type StartMessage, type StoredMessage } from '../core/message.js';
 import { isFinal, type Ending } from '../core/instance.js';
 import type { PayloadCodec, Payload } from '../core/payload.js';
-import type { ClaimedActivity, Delivered, StartItem, TurnItem, Verdict } from '../provider/batch.js';
+import type { ActivityClaim, ClaimedActivity, Delivered, StartItem, TurnItem, Verdict } from '../provider/batch.js';
 import type { LoadedInstance, Provider, StoredTimer } from '../provider/provider.js';
 import {
   Execution,
@@ -68,6 +68,8 @@ export class TurnLoop {
   private readonly loading = new Set<string>();
   /** Ids something arrived for while they were being loaded. */
   private readonly loadAgain = new Set<string>();
+  /** Their instances may have been read just before they were due. */
+  private dueWhileLoading: StoredTimer[] = [];
   private loadScheduled = false;
   private readonly suspects: LiveInstance[] = [];
   private alone: LiveInstance | undefined;
@@ -121,10 +123,27 @@ export class TurnLoop {
     return true;
   }
 
+  /** Claims of this node in turns on their way, and those whose outcome waits for a turn. */
+  *claimsInTurns(): Iterable<ActivityClaim> {
+    for (const live of this.live.values()) {
+      const { instanceId, generation } = live;
+      for (const { message, claim } of live.volatileInputs()) {
+        if (message.kind !== 'activity-completion') continue;
+        yield { instanceId, generation, executionId: message.executionId, scheduleId: message.scheduleId, claim: claim! };
+      }
+      if (live.state !== 'sealed') continue;
+      for (const { executionId, scheduleId, claimed } of live.sealedItem!.activities) {
+        if (claimed) yield { instanceId, generation, executionId, scheduleId, claim: 1 };
+      }
+    }
+  }
+
   timersDue(timers: readonly StoredTimer[]): void {
-    for (const { instanceId, generation, executionId, scheduleId } of timers) {
+    for (const timer of timers) {
+      const { instanceId, generation, executionId, scheduleId } = timer;
       const live = this.live.get(instanceId);
-      if (live === undefined) this.load(instanceId);
+      if (this.loading.has(instanceId)) this.dueWhileLoading.push(timer);
+      else if (live === undefined) this.load(instanceId);
       else if (live.generation === generation && live.execution.executionId === executionId) {
         live.inbox.push({ kind: 'timer', executionId, scheduleId });
         this.schedule(live);
@@ -194,6 +213,7 @@ export class TurnLoop {
     for (const [id] of batch) this.loading.delete(id);
     if (!this.stopped) for (const instance of loaded) this.enter(instance, batch.find(([id]) => id === instance.instanceId)![1].claimable);
     for (const [id] of batch) if (this.loadAgain.delete(id)) this.wake(id);
+    this.timersDue(this.dueWhileLoading.splice(0));
     this.loadScheduled = this.toLoad.size > 0;
     if (this.loadScheduled) this.deps.ports.immediate(() => void this.loadBatch());
     this.noteQuiet();
@@ -428,6 +448,7 @@ export class TurnLoop {
   }
 
   private submit(live: LiveInstance, item: TurnItem, committed: () => void): void {
+    live.sealedItem = item;
     const reserved = item.activities.filter(({ claimed }) => claimed).length;
     this.deps.journal.submit(item, {
       settled: (verdict: Verdict) => {
@@ -536,8 +557,12 @@ export class TurnLoop {
   }
 
   private refill(live: LiveInstance, kind: BufferedMessage['message']['kind'], name: string): void {
+    const lane = `${kind}/${name}`;
+    if (live.refilling.has(lane)) return; // a second answer would give again what the first one gave
+    live.refilling.add(lane);
     this.attempt(live.instanceId, async () => {
       const messages = await this.deps.provider.bufferedMessages(live, kind, name, READ_LIMIT);
+      live.refilling.delete(lane);
       if (live.state === 'gone' || live.buffer.has(kind, name)) return;
       live.buffer.refill(kind, name, messages as BufferedMessage[], messages.length < READ_LIMIT);
       this.schedule(live);

@@ -74,8 +74,8 @@ export class Load {
   private async awaitResult(instanceId: string): Promise<void> {
     const status = await this.client.waitForOrchestration(instanceId);
     const output = status.status === 'Completed' ? status.output : undefined;
-    this.note({ kind: 'result', instanceId, status: status.status, output });
     if (instanceId.startsWith('spawner-')) await this.client.waitForOrchestration(output as string);
+    this.note({ kind: 'result', instanceId, status: status.status, output });
   }
 
   // ---- messages ----
@@ -97,7 +97,7 @@ export class Load {
       await send({ number, last: false }, 'error');
       this.note({ kind: 'send', instanceId, number });
     };
-    for (let number = known.tried + 1; number <= known.input.messages; ) {
+    for (let number = known.tried + 1; number <= known.input.messages;) {
       const together = Math.min(this.random.between(1, 3), known.input.messages - number + 1);
       await Promise.all(Array.from({ length: together }, (_, index) => sendOne(number + index)));
       number += together;
@@ -127,7 +127,13 @@ function knownFrom(past: readonly ClientLine[]): Map<string, Known> {
   const all = new Map<string, Known>();
   for (const line of past) {
     if (line.kind === 'try-start') {
-      all.set(line.instanceId, { shape: line.shape, input: line.input as Known['input'], tried: 0, ended: false, over: false });
+      all.set(line.instanceId, {
+        shape: line.shape,
+        input: line.input as Known['input'],
+        tried: 0,
+        ended: false,
+        over: false,
+      });
       continue;
     }
     const known = all.get(line.instanceId)!;

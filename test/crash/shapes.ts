@@ -51,9 +51,7 @@ export const shapes = {
     weight: 2,
     input: (random) => ({ value: random.between(0, 999), width: random.between(2, 25) }),
     async run(ctx, { value, width }) {
-      const calls = Array.from({ length: width }, (_, index) =>
-        ctx.scheduleActivity<Receipt>('next', [value + index]),
-      );
+      const calls = Array.from({ length: width }, (_, index) => ctx.scheduleActivity<Receipt>('next', [value + index]));
       const receipts = (await ctx.join(calls)) as Receipt[];
       return call(
         ctx,
@@ -172,7 +170,8 @@ export const shapes = {
       const done: number[] = [];
       try {
         for (let step = 1; step <= 3; step++) {
-          if (step === failAt) await ctx.scheduleActivity('refuse', [step], { retry: { ...RETRY.retry, maxAttempts: 2 } });
+          if (step === failAt)
+            await ctx.scheduleActivity('refuse', [step], { retry: { ...RETRY.retry, maxAttempts: 2 } });
           await call(ctx, 'next', value + step);
           undo.push(step);
           done.push(step);
@@ -194,7 +193,7 @@ export const shapes = {
     async run(ctx, { ms }) {
       const won = await ctx.select({ timer: ctx.scheduleTimer(ms), work: ctx.scheduleActivity<Receipt>('slow', [10]) });
       await call(ctx, 'next', ms);
-      return won.key === 'timer' || won.key === 'work';
+      return won.winner === 'timer' || won.winner === 'work';
     },
     expected: () => true,
   }),
@@ -235,7 +234,9 @@ export type ShapeName = keyof typeof shapes;
 /** Every shape with its input type out of sight: a start in a ledger is a name and plain data. */
 export const shapeOf = (name: string): Shape<unknown> => shapes[name as ShapeName] as unknown as Shape<unknown>;
 
-const DRAW = Object.entries(shapes).flatMap(([name, { weight }]) => Array.from({ length: weight }, () => name as ShapeName));
+const DRAW = Object.entries(shapes).flatMap(([name, { weight }]) =>
+  Array.from({ length: weight }, () => name as ShapeName),
+);
 
 export const drawShape = (random: Random): ShapeName => random.of(DRAW);
 
@@ -249,7 +250,11 @@ export function campaignRegistry(watch: Watch): Registry {
   for (const name of Object.keys(shapes)) {
     registry.addOrchestration({ name, create: () => ({ run: shapeOf(name).run as never }) });
   }
-  const activity = (name: string, ms: (input: number) => number, value: (input: never, attempt: number) => number): void => {
+  const activity = (
+    name: string,
+    ms: (input: number) => number,
+    value: (input: never, attempt: number) => number,
+  ): void => {
     registry.addActivity({
       name,
       run: ([input], context) =>
@@ -261,16 +266,36 @@ export function campaignRegistry(watch: Watch): Registry {
     });
   };
   activity('next', (input) => input % 7, next);
-  activity('sum', () => 0, (values: readonly number[]) => values.reduce((sum, one) => sum + one, 0));
-  activity('undo', () => 2, (step: number) => step);
-  activity('slow', (ms) => ms, (ms: number) => ms);
-  activity('flaky', () => 3, (until: number, attempt) => {
-    if (attempt < until) throw new Error(`attempt ${attempt} of ${until}`);
-    return attempt;
-  });
-  activity('refuse', () => 1, () => {
-    throw new Error('no');
-  });
+  activity(
+    'sum',
+    () => 0,
+    (values: readonly number[]) => values.reduce((sum, one) => sum + one, 0),
+  );
+  activity(
+    'undo',
+    () => 2,
+    (step: number) => step,
+  );
+  activity(
+    'slow',
+    (ms) => ms,
+    (ms: number) => ms,
+  );
+  activity(
+    'flaky',
+    () => 3,
+    (until: number, attempt) => {
+      if (attempt < until) throw new Error(`attempt ${attempt} of ${until}`);
+      return attempt;
+    },
+  );
+  activity(
+    'refuse',
+    () => 1,
+    () => {
+      throw new Error('no');
+    },
+  );
   return registry;
 }
 
@@ -286,12 +311,16 @@ export function chainsRegistry(watch: Watch, gate: () => Promise<void>): Registr
       create: () => ({
         run: (async (ctx: OrchestrationContext, index: number) => {
           let value = index;
-          for (let step = 0; step < PARKED_STEPS; step++) value = await call(ctx, step === index % PARKED_STEPS ? 'gated' : 'next', value);
+          for (let step = 0; step < PARKED_STEPS; step++)
+            value = await call(ctx, step === index % PARKED_STEPS ? 'gated' : 'next', value);
           return value;
         }) as never,
       }),
     })
-    .addActivity({ name: 'next', run: ([value], context) => watch(context, async (run) => ({ value: next(value as number), run })) })
+    .addActivity({
+      name: 'next',
+      run: ([value], context) => watch(context, async (run) => ({ value: next(value as number), run })),
+    })
     .addActivity({
       name: 'gated',
       run: ([value], context) =>
@@ -304,9 +333,15 @@ export function chainsRegistry(watch: Watch, gate: () => Promise<void>): Registr
 
 export type ShutdownKind = 'quick' | 'stubborn' | 'failing';
 
-export function shutdownRegistry(watch: Watch, body: (kind: ShutdownKind, signal: AbortSignal) => Promise<void>): Registry {
+export function shutdownRegistry(
+  watch: Watch,
+  body: (kind: ShutdownKind, signal: AbortSignal) => Promise<void>,
+): Registry {
   return new Registry()
-    .addOrchestration({ name: 'one-activity', create: () => ({ run: ((ctx: OrchestrationContext, kind: string) => call(ctx, 'work', kind)) as never }) })
+    .addOrchestration({
+      name: 'one-activity',
+      create: () => ({ run: ((ctx: OrchestrationContext, kind: string) => call(ctx, 'work', kind)) as never }),
+    })
     .addActivity({
       name: 'work',
       run: ([kind], context) =>

@@ -7,7 +7,14 @@ import { DurableClient } from '../../lib/client/index.js';
 import { isDurableError } from '../../lib/core/errors.js';
 import type { Provider } from '../../lib/provider/index.js';
 import { TypeOrmProvider } from '../../lib/providers/typeorm/index.js';
-import { DurableRuntime, systemPorts, type EngineLog, type EngineOptions, type Ports, type Registry } from '../../lib/runtime/index.js';
+import {
+  DurableRuntime,
+  systemPorts,
+  type EngineLog,
+  type EngineOptions,
+  type Ports,
+  type Registry,
+} from '../../lib/runtime/index.js';
 import { files } from './files.js';
 import { Ledger, readLedger, type ActivityLine, type ClientLine } from './ledger.js';
 import { Load } from './load.js';
@@ -65,7 +72,14 @@ let begun = 0;
 const watch: Watch = async (context, body) => {
   const run = `${epoch}.${++begun}`;
   const { idempotencyKey, activityName: name, attempt } = context;
-  const line = { epoch, key: `${context.instanceId}/${context.executionId}/${context.activityId}`, idempotencyKey, name, attempt, run };
+  const line = {
+    epoch,
+    key: `${context.instanceId}/${context.executionId}/${context.activityId}`,
+    idempotencyKey,
+    name,
+    attempt,
+    run,
+  };
   activities.add({ kind: 'begin', ...line });
   let receipt: Receipt;
   try {
@@ -79,9 +93,11 @@ const watch: Watch = async (context, body) => {
 };
 
 const engineLog = openSync(paths.log, 'a');
-const logLine = (level: string) => (message: string, fields?: unknown): void => {
-  writeSync(engineLog, `${JSON.stringify({ epoch, level, message, fields })}\n`);
-};
+const logLine =
+  (level: string) =>
+  (message: string, fields?: unknown): void => {
+    writeSync(engineLog, `${JSON.stringify({ epoch, level, message, fields })}\n`);
+  };
 const log: EngineLog = { debug: () => undefined, log: logLine('log'), warn: logLine('warn'), error: logLine('error') };
 
 async function start(registry: Registry, options: EngineOptions = {}): Promise<DurableRuntime> {
@@ -112,7 +128,12 @@ const scenarios: Record<string, () => Promise<void>> = {
     const finish = command('finish');
     const past = readLedger<ClientLine>(paths.clients).lines;
     const runtime = await start(campaignRegistry(watch));
-    const load = new Load(new DurableClient(runtime), new Ledger<ClientLine>(paths.clients), epoch, new Random(Number(values.seed) + epoch * 7_919));
+    const load = new Load(
+      new DurableClient(runtime),
+      new Ledger<ClientLine>(paths.clients),
+      epoch,
+      new Random(Number(values.seed) + epoch * 7_919),
+    );
     say('ready');
     load.resume(past);
     load.begin();
@@ -133,7 +154,12 @@ const scenarios: Record<string, () => Promise<void>> = {
     const runtime = await start(registry, { activityConcurrency: 1_000 });
     const client = new DurableClient(runtime);
     say('ready');
-    if (parks) await Promise.all(Array.from({ length: 1_000 }, (_, index) => client.startOrchestration('parked-chain', index, { instanceId: `chain-${index}` })));
+    if (parks)
+      await Promise.all(
+        Array.from({ length: 1_000 }, (_, index) =>
+          client.startOrchestration('parked-chain', index, { instanceId: `chain-${index}` }),
+        ),
+      );
     await Promise.all(Array.from({ length: 1_000 }, (_, index) => client.getResult(`chain-${index}`)));
     await end(runtime);
   },
@@ -159,9 +185,13 @@ const scenarios: Record<string, () => Promise<void>> = {
     const client = new DurableClient(runtime);
     say('ready');
     const ids = Array.from({ length: 30 }, (_, index) => `${['quick', 'stubborn', 'failing'][index % 3]!}-${index}`);
-    if (first) await Promise.all(ids.map((instanceId) => client.startOrchestration('one-activity', instanceId.split('-')[0], { instanceId })));
+    if (first)
+      await Promise.all(
+        ids.map((instanceId) => client.startOrchestration('one-activity', instanceId.split('-')[0], { instanceId })),
+      );
     const results = Promise.all(ids.map((instanceId) => client.getResult(instanceId)));
-    if (first) return void results.catch((error: unknown) => (isDurableError(error) ? undefined : Promise.reject(error)));
+    if (first)
+      return void results.catch((error: unknown) => (isDurableError(error) ? undefined : Promise.reject(error)));
     await results;
     await end(runtime);
   },

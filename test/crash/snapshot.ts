@@ -1,0 +1,91 @@
+import { copyFileSync, existsSync, rmSync } from 'node:fs';
+import Sqlite from 'better-sqlite3';
+import { DurableClient } from '../../lib/client/index.js';
+import { TypeOrmProvider } from '../../lib/providers/typeorm/index.js';
+import { DurableRuntime, Registry } from '../../lib/runtime/index.js';
+import type { Files } from './files.js';
+
+/** What the store held between two lives of the victim. */
+export interface Snapshot {
+  /** Activities without a recorded outcome: key, and the attempt and crashes of the row. */
+  readonly openActivities: ReadonlyMap<string, { readonly attempt: number; readonly crashes: number }>;
+  readonly stuck: readonly string[];
+  readonly suspended: readonly string[];
+  readonly most: { readonly instanceCrashes: number; readonly activityCrashes: number };
+  readonly damage: string | undefined;
+}
+
+/**
+ * Looks at a copy: opening the file itself would recover and checkpoint its write-ahead log before the next life of the
+ * victim could.
+ */
+export async function takeSnapshot(
+  { database, snapshot }: Files,
+  options: { integrity: boolean },
+): Promise<Snapshot | undefined> {
+  for (const end of ['', '-wal', '-shm']) rmSync(`${snapshot}${end}`, { force: true });
+  if (!existsSync(database)) return undefined;
+  for (const end of ['', '-wal'])
+    if (existsSync(`${database}${end}`)) copyFileSync(`${database}${end}`, `${snapshot}${end}`);
+  const db = new Sqlite(snapshot);
+  try {
+    const created = db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'durable_activity'").get() !== undefined;
+    if (!created) return undefined;
+    const rows = db
+      .prepare('SELECT instance_id, execution_id, schedule_id, attempt, crashes FROM durable_activity')
+      .all() as ActivityRow[];
+    const suspended = db
+      .prepare("SELECT instance_id FROM durable_instance WHERE status = 'Suspended'")
+      .pluck()
+      .all() as string[];
+    const instanceCrashes = db
+      .prepare('SELECT COALESCE(MAX(crashes), 0) FROM durable_instance')
+      .pluck()
+      .get() as number;
+    const damage = options.integrity ? integrityOf(db) : undefined;
+    const openActivities = new Map(
+      rows.map((row) => [`${row.instance_id}/${row.execution_id}/${row.schedule_id}`, row]),
+    );
+    const activityCrashes = Math.max(0, ...rows.map((row) => row.crashes));
+    const stuck = await withClient(snapshot, (client) => client.management.findStuck());
+    return { openActivities, stuck, suspended, most: { instanceCrashes, activityCrashes }, damage };
+  } finally {
+    db.close();
+  }
+}
+
+interface ActivityRow {
+  readonly instance_id: string;
+  readonly execution_id: number;
+  readonly schedule_id: number;
+  readonly attempt: number;
+  readonly crashes: number;
+}
+
+export function integrityOf(db: Sqlite.Database): string | undefined {
+  const answer = (db.pragma('integrity_check') as { integrity_check: string }[])
+    .map((row) => row.integrity_check)
+    .join('; ');
+  return answer === 'ok' ? undefined : answer;
+}
+
+export function integrityOfFile(database: string): string | undefined {
+  const db = new Sqlite(database);
+  try {
+    return integrityOf(db);
+  } finally {
+    db.close();
+  }
+}
+
+/** A process that asks and runs nothing. */
+export async function withClient<T>(database: string, ask: (client: DurableClient) => Promise<T>): Promise<T> {
+  const provider = new TypeOrmProvider({ storage: { type: 'better-sqlite3', database } });
+  const runtime = new DurableRuntime({ provider, registry: new Registry(), runsInstances: false });
+  await runtime.start();
+  try {
+    return await ask(new DurableClient(runtime));
+  } finally {
+    await runtime.stop();
+  }
+}
