@@ -43,9 +43,14 @@ export class DurableError extends Error {
   }
 }
 
-/** True for errors of this package, also across realms and copies of it. */
-export const isDurableError = (value: unknown): value is DurableError =>
-  typeof value === 'object' && value !== null && BRAND in value;
+/** True for errors of this package, also across realms and copies of it. Never throws. */
+export function isDurableError(value: unknown): value is DurableError {
+  try {
+    return typeof value === 'object' && value !== null && BRAND in value;
+  } catch {
+    return false; // a proxy that throws
+  }
+}
 
 /** A value as error messages show it: short, on one line, never throwing. */
 export function shown(value: unknown): string {
@@ -87,7 +92,13 @@ export class InvalidIdentifierError extends DurableError {
 
 /** A value that cannot be carried, with the path to it. */
 export class PayloadError extends DurableError {
-  constructor(what: string, problem: string, remedy: string, details: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+  constructor(
+    what: string,
+    problem: string,
+    remedy: string,
+    details: Readonly<Record<string, unknown>> = {},
+    cause?: unknown,
+  ) {
     super('PayloadError', 'ERR_DURABLE_PAYLOAD', `${what} ${problem}: ${remedy}.`, { status: 400, details, cause });
   }
 }
@@ -202,9 +213,14 @@ export class OrchestrationCancelledError extends DurableError {
     readonly instanceId: string,
     readonly reason: string,
   ) {
-    super('OrchestrationCancelledError', 'ERR_DURABLE_CANCELLED', `The instance ${quoted(instanceId)} was cancelled: ${reason}`, {
-      details: { instanceId, reason },
-    });
+    super(
+      'OrchestrationCancelledError',
+      'ERR_DURABLE_CANCELLED',
+      `The instance ${quoted(instanceId)} was cancelled: ${reason}`,
+      {
+        details: { instanceId, reason },
+      },
+    );
   }
 }
 
@@ -214,9 +230,14 @@ export class OrchestrationTerminatedError extends DurableError {
     readonly instanceId: string,
     readonly reason: string,
   ) {
-    super('OrchestrationTerminatedError', 'ERR_DURABLE_TERMINATED', `The instance ${quoted(instanceId)} was terminated: ${reason}`, {
-      details: { instanceId, reason },
-    });
+    super(
+      'OrchestrationTerminatedError',
+      'ERR_DURABLE_TERMINATED',
+      `The instance ${quoted(instanceId)} was terminated: ${reason}`,
+      {
+        details: { instanceId, reason },
+      },
+    );
   }
 }
 
@@ -235,10 +256,15 @@ export class WaitTimeoutError extends DurableError {
 /** The runtime of this process has stopped, or never started. */
 export class RuntimeStoppedError extends DurableError {
   constructor(what: string) {
-    super('RuntimeStoppedError', 'ERR_DURABLE_RUNTIME_STOPPED', `${what}: the runtime of this process is not running. What was accepted before is stored and goes on elsewhere or after a restart.`, {
-      retryable: true,
-      status: 503,
-    });
+    super(
+      'RuntimeStoppedError',
+      'ERR_DURABLE_RUNTIME_STOPPED',
+      `${what}: the runtime of this process is not running. What was accepted before is stored and goes on elsewhere or after a restart.`,
+      {
+        retryable: true,
+        status: 503,
+      },
+    );
   }
 }
 
@@ -270,10 +296,15 @@ export class ActivityError extends DurableError {
 /** One attempt took longer than its `startToCloseTimeout` (or the activity than its `scheduleToCloseTimeout`). */
 export class ActivityTimeoutError extends DurableError {
   constructor(activityName: string, timeout: 'startToCloseTimeout' | 'scheduleToCloseTimeout', timeoutMs: number) {
-    super('ActivityTimeoutError', 'ERR_DURABLE_ACTIVITY_TIMEOUT', `${activityName} did not finish within its ${timeout} of ${timeoutMs} ms.`, {
-      retryable: true,
-      details: { activityName, timeout, timeoutMs },
-    });
+    super(
+      'ActivityTimeoutError',
+      'ERR_DURABLE_ACTIVITY_TIMEOUT',
+      `${activityName} did not finish within its ${timeout} of ${timeoutMs} ms.`,
+      {
+        retryable: true,
+        details: { activityName, timeout, timeoutMs },
+      },
+    );
   }
 }
 
@@ -317,9 +348,14 @@ export class SubOrchestrationError extends DurableError {
 /** The future was given up with `cancel()`, or lost a `select`. */
 export class DurableFutureCancelledError extends DurableError {
   constructor(what: string, reason: string | undefined) {
-    super('DurableFutureCancelledError', 'ERR_DURABLE_FUTURE_CANCELLED', `The ${what} was cancelled${reason === undefined ? '' : `: ${reason}`}.`, {
-      details: { reason },
-    });
+    super(
+      'DurableFutureCancelledError',
+      'ERR_DURABLE_FUTURE_CANCELLED',
+      `The ${what} was cancelled${reason === undefined ? '' : `: ${reason}`}.`,
+      {
+        details: { reason },
+      },
+    );
   }
 }
 
@@ -383,19 +419,29 @@ export class HandlerMissingError extends DurableError {
 /** The stored history of an instance cannot be what this engine wrote. */
 export class HistoryCorruptError extends DurableError {
   constructor(instanceId: string, problem: string, cause?: unknown) {
-    super('HistoryCorruptError', 'ERR_DURABLE_HISTORY_CORRUPT', `The history of instance ${quoted(instanceId)} cannot be read: ${problem}. Restore its rows and resume it, or terminate it.`, {
-      details: { instanceId, problem },
-      cause,
-    });
+    super(
+      'HistoryCorruptError',
+      'ERR_DURABLE_HISTORY_CORRUPT',
+      `The history of instance ${quoted(instanceId)} cannot be read: ${problem}. Restore its rows and resume it, or terminate it.`,
+      {
+        details: { instanceId, problem },
+        cause,
+      },
+    );
   }
 }
 
 /** An activity or instance was running each time the process died, too often to try again by itself. */
 export class PoisonedError extends DurableError {
   constructor(what: string, crashes: number) {
-    super('PoisonedError', 'ERR_DURABLE_POISONED', `${what} was running in ${crashes} crashes of a process and is not tried again. Mend it, then resume the instance or start it again.`, {
-      details: { crashes },
-    });
+    super(
+      'PoisonedError',
+      'ERR_DURABLE_POISONED',
+      `${what} was running in ${crashes} crashes of a process and is not tried again. Mend it, then resume the instance or start it again.`,
+      {
+        details: { crashes },
+      },
+    );
   }
 }
 
@@ -405,7 +451,13 @@ export class PoisonedError extends DurableError {
 export class StorageError extends DurableError {
   constructor(
     message: string,
-    options: { code?: string; name?: string; cause?: unknown; retryable: boolean; details?: Readonly<Record<string, unknown>> },
+    options: {
+      code?: string;
+      name?: string;
+      cause?: unknown;
+      retryable: boolean;
+      details?: Readonly<Record<string, unknown>>;
+    },
   ) {
     super(options.name ?? 'StorageError', options.code ?? 'ERR_DURABLE_STORAGE', message, options);
   }
@@ -414,12 +466,15 @@ export class StorageError extends DurableError {
 /** Another node took this one for dead. What it still wanted to write did not happen; it joins again as a new incarnation. */
 export class NodeDeclaredDeadError extends StorageError {
   constructor(node: string) {
-    super(`The node ${quoted(node)} was declared dead because its lease ran out: it drops what it held and joins again.`, {
-      name: 'NodeDeclaredDeadError',
-      code: 'ERR_DURABLE_NODE_DEAD',
-      retryable: false,
-      details: { node },
-    });
+    super(
+      `The node ${quoted(node)} was declared dead because its lease ran out: it drops what it held and joins again.`,
+      {
+        name: 'NodeDeclaredDeadError',
+        code: 'ERR_DURABLE_NODE_DEAD',
+        retryable: false,
+        details: { node },
+      },
+    );
   }
 }
 
@@ -439,25 +494,31 @@ export class NotADatabaseError extends StorageError {
 /** The database cannot be written. */
 export class ReadOnlyDatabaseError extends StorageError {
   constructor(database: string, cause?: unknown) {
-    super(`${quoted(database)} is read-only: give the process write access to the file and its directory, and drop the readonly option.`, {
-      name: 'ReadOnlyDatabaseError',
-      code: 'ERR_DURABLE_READ_ONLY',
-      retryable: true,
-      details: { database },
-      cause,
-    });
+    super(
+      `${quoted(database)} is read-only: give the process write access to the file and its directory, and drop the readonly option.`,
+      {
+        name: 'ReadOnlyDatabaseError',
+        code: 'ERR_DURABLE_READ_ONLY',
+        retryable: true,
+        details: { database },
+        cause,
+      },
+    );
   }
 }
 
 /** A newer version of this package has migrated the database. */
 export class SchemaVersionError extends StorageError {
   constructor(database: string, found: number, known: number) {
-    super(`${quoted(database)} has schema version ${found}, this version of nest-durable knows up to ${known}: deploy a newer nest-durable, or use another database.`, {
-      name: 'SchemaVersionError',
-      code: 'ERR_DURABLE_SCHEMA_NEWER',
-      retryable: false,
-      details: { database, found, known },
-    });
+    super(
+      `${quoted(database)} has schema version ${found}, this version of nest-durable knows up to ${known}: deploy a newer nest-durable, or use another database.`,
+      {
+        name: 'SchemaVersionError',
+        code: 'ERR_DURABLE_SCHEMA_NEWER',
+        retryable: false,
+        details: { database, found, known },
+      },
+    );
   }
 }
 

@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import { defaultCodec, type Payload } from './payload.js';
 import { parseDuration } from './duration.js';
+import { isDurableError } from './errors.js';
 
 /** The stored form of anything that was thrown. Plain JSON; another type than `Error` on purpose. */
 export interface Failure {
@@ -23,28 +24,41 @@ export interface Failure {
 const MAX_CAUSES = 8;
 const MAX_TEXT = 64 * 1024;
 const MAX_DATA = 256 * 1024;
+/** Of all texts and data of one failure, its causes included: below the limit of a payload, and far below that of a batch. */
+const MAX_TOTAL = 1024 * 1024;
+/** What an error counts beside its texts, so that many small ones come to an end too. */
+const RECORD = 128;
 
 /** Records anything thrown, faithfully, and never throws itself: strings, undefined, frozen objects, cyclic causes, broken getters. */
 export function failureOf(thrown: unknown, options: { readonly stack?: boolean } = {}): Failure {
-  return describe(thrown, options.stack ?? true, new Set(), 0);
+  return describe(thrown, 0, { withStack: options.stack ?? true, seen: new Set(), left: MAX_TOTAL });
 }
 
-function describe(thrown: unknown, withStack: boolean, seen: Set<unknown>, depth: number): Failure {
+interface Walk {
+  readonly withStack: boolean;
+  readonly seen: Set<unknown>;
+  /** Characters until MAX_TOTAL. */
+  left: number;
+}
+
+function describe(thrown: unknown, depth: number, walk: Walk): Failure {
+  walk.left -= RECORD;
   if (!isErrorLike(thrown)) {
-    return { name: 'NonError', message: cut(`a thrown ${thrown === null ? 'null' : typeof thrown}: ${text(thrown)}`), retryable: true, data: encodeOrNote(thrown) };
+    const message = `a thrown ${thrown === null ? 'null' : typeof thrown}: ${text(thrown)}`;
+    return { name: 'NonError', message: take(message, walk), retryable: true, data: encodeOrNote(thrown, walk) };
   }
-  seen.add(thrown);
+  walk.seen.add(thrown);
   const code = read(thrown, 'code');
-  const stack = withStack ? read(thrown, 'stack') : undefined;
+  const stack = walk.withStack ? read(thrown, 'stack') : undefined;
   return {
-    name: cut(text(read(thrown, 'name') ?? 'Error')),
-    message: cut(text(read(thrown, 'message') ?? '')),
-    ...((typeof code === 'string' || typeof code === 'number') && { code: cut(String(code)) }),
-    ...(typeof stack === 'string' && { stack: cut(stack) }),
+    name: take(text(read(thrown, 'name') ?? 'Error'), walk),
+    message: take(text(read(thrown, 'message') ?? ''), walk),
+    ...((typeof code === 'string' || typeof code === 'number') && { code: take(String(code), walk) }),
+    ...(typeof stack === 'string' && { stack: take(stack, walk) }),
     retryable: read(thrown, 'retryable') !== false && code !== 'ERR_DURABLE_NON_RETRYABLE',
     ...retryAfter(thrown, code),
-    ...nested(thrown, withStack, seen, depth),
-    ...ownFields(thrown),
+    ...ownFields(thrown, walk),
+    ...nested(thrown, depth, walk),
   };
 }
 
@@ -57,11 +71,11 @@ function retryAfter(thrown: object, code: unknown): { retryAfterMs?: number } {
   }
 }
 
-function nested(thrown: object, withStack: boolean, seen: Set<unknown>, depth: number): { cause?: Failure; errors?: Failure[] } {
-  const inner = (value: unknown): Failure =>
-    seen.has(value) || depth >= MAX_CAUSES
-      ? { name: 'Cut', message: seen.has(value) ? 'it is recorded above: a cycle, or the same error twice' : `more than ${MAX_CAUSES} causes`, retryable: true }
-      : describe(value, withStack, seen, depth + 1);
+function nested(thrown: object, depth: number, walk: Walk): { cause?: Failure; errors?: Failure[] } {
+  const inner = (value: unknown): Failure => {
+    const reason = whyCut(value, depth, walk);
+    return reason === undefined ? describe(value, depth + 1, walk) : { name: 'Cut', message: reason, retryable: true };
+  };
   const cause = read(thrown, 'cause');
   const errors = items(read(thrown, 'errors'), 32);
   return {
@@ -70,37 +84,85 @@ function nested(thrown: object, withStack: boolean, seen: Set<unknown>, depth: n
   };
 }
 
-const STANDARD = new Set(['name', 'message', 'stack', 'cause', 'errors', 'code', 'retryable', 'status', 'statusCode', 'expose', 'failure']);
-
-function ownFields(thrown: object): { data?: Payload } {
-  const fields: Record<string, unknown> = {};
-  const left: string[] = [];
-  for (const key of keys(thrown)) {
-    if (STANDARD.has(key)) continue;
-    const value = read(thrown, key);
-    try {
-      if (key === '__proto__' || defaultCodec.encode(value, key).length > MAX_DATA) left.push(key);
-      else fields[key] = value;
-    } catch {
-      left.push(key);
-    }
-  }
-  if (left.length > 0) fields['(not carried)'] = left;
-  return Object.keys(fields).length === 0 ? {} : { data: encodeOrNote(fields) };
+function whyCut(value: unknown, depth: number, walk: Walk): string | undefined {
+  if (walk.seen.has(value)) return 'it is recorded above: a cycle, or the same error twice';
+  if (depth >= MAX_CAUSES) return `more than ${MAX_CAUSES} causes`;
+  if (walk.left < RECORD) return `the record of the failure has reached ${MAX_TOTAL} characters`;
+  return undefined;
 }
 
-function encodeOrNote(value: unknown): Payload {
+function ownFields(thrown: object, walk: Walk): { data?: Payload } {
+  const fields: Record<string, unknown> = {};
+  const left: string[] = [];
+  let room = roomFor(walk);
+  for (const key of keys(thrown)) {
+    const value = read(thrown, key);
+    if (isRecordedElsewhere(thrown, key, value)) continue;
+    const length = key === '__proto__' ? Infinity : lengthOf(value, key) + key.length;
+    if (length > room) {
+      left.push(key);
+    } else {
+      fields[key] = value;
+      room -= length;
+    }
+  }
+  if (left.length > 0) fields['(not carried)'] = left.slice(0, 100);
+  return Object.keys(fields).length === 0 ? {} : { data: encodeOrNote(fields, walk) };
+}
+
+/** Data is what the other fields of the failure do not tell: a numeric code is told as text, `errors` only as a list. */
+function isRecordedElsewhere(thrown: object, key: string, value: unknown): boolean {
+  switch (key) {
+    case 'name':
+    case 'message':
+    case 'stack':
+    case 'cause':
+      return true;
+    case 'code':
+      return typeof value === 'string';
+    case 'retryable':
+      return typeof value === 'boolean';
+    case 'errors':
+      return isArray(value);
+    // Of our own errors the first three follow from the class, and the failure is the cause.
+    case 'status':
+    case 'statusCode':
+    case 'expose':
+    case 'failure':
+      return isDurableError(thrown);
+    default:
+      return false;
+  }
+}
+
+const roomFor = (walk: Walk): number => Math.max(0, Math.min(MAX_DATA, walk.left));
+
+/** Of the encoded value; Infinity for what cannot be carried. */
+function lengthOf(value: unknown, key: string): number {
+  try {
+    return defaultCodec.encode(value, key).length;
+  } catch {
+    return Infinity;
+  }
+}
+
+function encodeOrNote(value: unknown, walk: Walk): Payload {
   try {
     const encoded = defaultCodec.encode(value, 'a thrown value');
-    if (encoded.length <= MAX_DATA) return encoded;
+    if (encoded.length <= MAX_DATA) {
+      walk.left -= encoded.length;
+      return encoded;
+    }
   } catch {
     // What cannot be carried is named instead.
   }
-  return defaultCodec.encode(`(not carried: ${cut(text(value))})`, 'a note');
+  return defaultCodec.encode(`(not carried: ${take(text(value), walk)})`, 'a note');
 }
 
 const isErrorLike = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && (types.isNativeError(value) || typeof read(value, 'message') === 'string');
+  typeof value === 'object' &&
+  value !== null &&
+  (types.isNativeError(value) || typeof read(value, 'message') === 'string');
 
 function read(value: object, key: string): unknown {
   try {
@@ -112,9 +174,17 @@ function read(value: object, key: string): unknown {
 
 function items(value: unknown, most: number): unknown[] {
   try {
-    return Array.isArray(value) ? Array.from({ length: Math.min(value.length, most) }, (_, index) => (value as unknown[])[index]) : [];
+    return isArray(value) ? Array.from({ length: Math.min(value.length, most) }, (_, index) => value[index]) : [];
   } catch {
     return [];
+  }
+}
+
+function isArray(value: unknown): value is readonly unknown[] {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false; // a revoked proxy
   }
 }
 
@@ -136,16 +206,21 @@ function text(value: unknown): string {
   }
 }
 
-const cut = (value: string): string =>
-  value.length <= MAX_TEXT ? value : `${value.slice(0, MAX_TEXT)} (cut: ${value.length} characters)`;
+/** The text, cut to what is left of the failure, which it uses up. */
+function take(value: string, walk: Walk): string {
+  const most = Math.max(0, Math.min(MAX_TEXT, walk.left));
+  walk.left -= Math.min(value.length, most);
+  return value.length <= most ? value : `${value.slice(0, most)} (cut: ${value.length} characters)`;
+}
 
-const FROM_FAILURE = new Set(['name', 'message', 'stack', 'cause', 'errors']);
+const FROM_FAILURE = new Set(['name', 'message', 'stack', 'cause']);
 
 /** The error a caller gets: name, message, code, cause, errors and own fields of what was thrown. */
 export function errorOf(failure: Failure): Error {
   const error = new Error(failure.message, failure.cause === undefined ? undefined : { cause: errorOf(failure.cause) });
   Object.defineProperty(error, 'name', { value: failure.name, configurable: true, writable: true });
-  if (failure.stack !== undefined) Object.defineProperty(error, 'stack', { value: failure.stack, configurable: true, writable: true });
+  if (failure.stack !== undefined)
+    Object.defineProperty(error, 'stack', { value: failure.stack, configurable: true, writable: true });
   if (failure.errors !== undefined) {
     Object.defineProperty(error, 'errors', { value: failure.errors.map(errorOf), configurable: true, writable: true });
   }
@@ -153,7 +228,7 @@ export function errorOf(failure: Failure): Error {
   const own = { ...(failure.code !== undefined && { code: failure.code }), ...(typeof data === 'object' && data) };
   for (const [key, value] of Object.entries(own)) {
     // A thrown value that was no error may have fields of these names; they stay in its data.
-    if (FROM_FAILURE.has(key)) continue;
+    if (FROM_FAILURE.has(key) || (key === 'errors' && failure.errors !== undefined)) continue;
     Object.defineProperty(error, key, { value, configurable: true, writable: true, enumerable: true });
   }
   return error;

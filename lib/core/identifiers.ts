@@ -56,7 +56,8 @@ function comparePrereleases(left: string | undefined, right: string | undefined)
 }
 
 /** Of digits without leading zeros, however many. */
-const compareNumbers = (left: string, right: string): number => left.length - right.length || (left < right ? -1 : left > right ? 1 : 0);
+const compareNumbers = (left: string, right: string): number =>
+  left.length - right.length || (left < right ? -1 : left > right ? 1 : 0);
 
 function compareIdentifiers(left: string, right: string): number {
   const [leftNumeric, rightNumeric] = [/^\d+$/.test(left), /^\d+$/.test(right)];

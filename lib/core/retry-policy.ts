@@ -33,34 +33,56 @@ export interface ResolvedRetryPolicy {
   readonly nonRetryableErrors: readonly string[];
 }
 
-const KEYS = ['maxAttempts', 'backoff', 'initialInterval', 'maxInterval', 'coefficient', 'jitter', 'nonRetryableErrors'];
+const KEYS = [
+  'maxAttempts',
+  'backoff',
+  'initialInterval',
+  'maxInterval',
+  'coefficient',
+  'jitter',
+  'nonRetryableErrors',
+];
 const BACKOFFS: readonly unknown[] = ['none', 'fixed', 'linear', 'exponential'];
 
 /** @throws InvalidOptionError naming `what`, the key and its value. */
 export function resolveRetryPolicy(input: unknown, what: string): ResolvedRetryPolicy {
-  if (typeof input !== 'object' || input === null) throw new InvalidOptionError(what, input, 'an object such as { maxAttempts: 5 }');
+  if (typeof input !== 'object' || input === null || Array.isArray(input))
+    throw new InvalidOptionError(what, input, 'an object such as { maxAttempts: 5 }');
   const policy = input as RetryPolicy & Record<string, unknown>;
   for (const key of Object.keys(policy)) {
-    if (!KEYS.includes(key)) throw new InvalidOptionError(`${what}.${key}`, policy[key], `a known option: did you mean ${nearest(key)}?`);
+    if (!KEYS.includes(key))
+      throw new InvalidOptionError(`${what}.${key}`, policy[key], `a known option: did you mean ${nearest(key)}?`);
   }
   const check = <T>(key: string, value: T, valid: boolean, accepted: string): T => {
     if (!valid) throw new InvalidOptionError(`${what}.${key}`, value, accepted);
     return value;
   };
   const { maxAttempts = 1, backoff = 'exponential', coefficient = 2, jitter = 0.2, nonRetryableErrors = [] } = policy;
+  const { initialInterval = 1_000, maxInterval = 300_000 } = policy;
+  check(
+    'nonRetryableErrors',
+    nonRetryableErrors,
+    Array.isArray(nonRetryableErrors) && nonRetryableErrors.every((name) => typeof name === 'string'),
+    'a list of error names or codes',
+  );
   return Object.freeze({
-    maxAttempts: check('maxAttempts', maxAttempts, Number.isSafeInteger(maxAttempts) && maxAttempts >= 1, 'a whole number of at least 1'),
-    backoff: check('backoff', backoff, BACKOFFS.includes(backoff), "'none', 'fixed', 'linear' or 'exponential'"),
-    initialMs: parseDuration(policy.initialInterval ?? 1_000, `${what}.initialInterval`),
-    maxMs: parseDuration(policy.maxInterval ?? 300_000, `${what}.maxInterval`),
-    coefficient: check('coefficient', coefficient, Number.isFinite(coefficient) && coefficient >= 1, 'a number of at least 1'),
-    jitter: check('jitter', jitter, typeof jitter === 'number' && jitter >= 0 && jitter <= 1, 'a number from 0 to 1'),
-    nonRetryableErrors: check(
-      'nonRetryableErrors',
-      nonRetryableErrors,
-      Array.isArray(nonRetryableErrors) && nonRetryableErrors.every((name) => typeof name === 'string'),
-      'a list of error names or codes',
+    maxAttempts: check(
+      'maxAttempts',
+      maxAttempts,
+      Number.isSafeInteger(maxAttempts) && maxAttempts >= 1,
+      'a whole number of at least 1',
     ),
+    backoff: check('backoff', backoff, BACKOFFS.includes(backoff), "'none', 'fixed', 'linear' or 'exponential'"),
+    initialMs: parseDuration(initialInterval, `${what}.initialInterval`),
+    maxMs: parseDuration(maxInterval, `${what}.maxInterval`),
+    coefficient: check(
+      'coefficient',
+      coefficient,
+      Number.isFinite(coefficient) && coefficient >= 1,
+      'a number of at least 1',
+    ),
+    jitter: check('jitter', jitter, typeof jitter === 'number' && jitter >= 0 && jitter <= 1, 'a number from 0 to 1'),
+    nonRetryableErrors: Object.freeze([...nonRetryableErrors]),
   });
 }
 
@@ -79,9 +101,17 @@ export interface RetryQuestion {
 }
 
 /** Milliseconds until the next attempt, or null: give up. */
-export function nextRetryDelayMs({ policy, attempt, failure, chance, elapsedMs, scheduleToCloseMs }: RetryQuestion): number | null {
+export function nextRetryDelayMs({
+  policy,
+  attempt,
+  failure,
+  chance,
+  elapsedMs,
+  scheduleToCloseMs,
+}: RetryQuestion): number | null {
   if (policy === undefined || attempt >= policy.maxAttempts || !failure.retryable) return null;
-  if (policy.nonRetryableErrors.includes(failure.name) || policy.nonRetryableErrors.includes(failure.code ?? '')) return null;
+  if (policy.nonRetryableErrors.includes(failure.name) || policy.nonRetryableErrors.includes(failure.code ?? ''))
+    return null;
   const delay = failure.retryAfterMs ?? pauseMs(policy, attempt, chance);
   return scheduleToCloseMs !== undefined && elapsedMs + delay >= scheduleToCloseMs ? null : delay;
 }

@@ -34,6 +34,9 @@ interface Attempt {
   over: boolean;
 }
 
+/** Activities claimed by one statement. */
+const MAX_CLAIMS = 1_000;
+
 const NO_OPTIONS: ResolvedActivityOptions = Object.freeze({});
 
 /**
@@ -114,8 +117,8 @@ export class ActivityPool {
   claimMore(): void {
     this.moreInStore = true;
     if (this.claiming || this.stopping || this.stopped || this.names.length === 0) return;
-    const limit = Math.min(this.free, 1_000);
-    if (limit <= 0 || limit < this.options.backlog / 4) return; // asked again when slots are free
+    const limit = Math.min(this.free, MAX_CLAIMS);
+    if (limit <= 0 || limit < Math.min(MAX_CLAIMS, this.options.backlog / 4)) return; // asked again when slots are free
     this.claiming = true;
     this.moreInStore = false;
     this.reserved += limit;

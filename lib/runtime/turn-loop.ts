@@ -245,8 +245,9 @@ export class TurnLoop {
     if (this.stopping || this.stopped) return;
     const execution = this.newExecution(instanceId, generation, 1, undefined, undefined);
     const live = new LiveInstance(instanceId, generation, 0, execution, new MessageBuffer(), start.name, start.version, start.parent, 0, false);
-    this.keep(live);
-    this.take(live, { seq: 1, message: start });
+    this.accept(live, { seq: 1, message: start });
+    this.keep(live); // with its work in the inbox: a full cache evicts who has none
+    this.schedule(live);
   }
 
   private enter(row: LoadedInstance, claimable: boolean): void {

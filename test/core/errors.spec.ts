@@ -204,13 +204,15 @@ const ERRORS: [DurableError, string, boolean, number | undefined, string][] = [
   ],
 ];
 
+const CLASSES = new Map<string, unknown>(Object.entries(errors));
+
 describe.each(ERRORS.map((row) => [row[0].name, ...row] as const))(
   '%s',
   (name, error, code, retryable, status, message) => {
     it('has a code, a verdict, details and a message', () => {
       expect(error).toBeInstanceOf(Error);
       expect(error).toBeInstanceOf(DurableError);
-      expect(error).toBeInstanceOf(errors[name as keyof typeof errors]);
+      expect(error).toBeInstanceOf(CLASSES.get(name));
       expect(isDurableError(error)).toBe(true);
       expect(error).toMatchObject({ code, retryable, details: expect.any(Object) });
       expect(error.message).toContain(message);
@@ -254,6 +256,12 @@ describe('isDurableError', () => {
     [() => 1],
   ])('is false for %p', (value) => {
     expect(isDurableError(value)).toBe(false);
+  });
+
+  it('is false for a proxy that throws', () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    expect(isDurableError(proxy)).toBe(false);
   });
 
   it('is true for errors of another copy of the package', () => {

@@ -192,7 +192,7 @@ describe('a thrown value that is no error', () => {
       message: 'no',
       code: '404',
       retryable: true,
-      data: '{"url":"/a"}',
+      data: '{"code":404,"url":"/a"}',
     });
   });
 
@@ -284,7 +284,55 @@ describe('a recorded error', () => {
       kept: 1,
     });
     const data = dataOf(failureOf(error));
-    expect(data).toEqual({ kept: 1, '(not carried)': ['request', 'socket', 'huge'] });
+    expect(data).toEqual({ status: 1, kept: 1, '(not carried)': ['request', 'socket', 'huge'] });
+  });
+
+  it.each<[string, object]>([
+    ['the status of an HTTP error', { status: 404, statusCode: 404, expose: true }],
+    ['a numeric code', { code: 5 }],
+    ['a code that is an object', { code: { a: 1 } }],
+    ['`errors` that are no list', { errors: { email: 'missing' } }],
+    ['`failure` and `retryable` of another meaning', { failure: 'pump', retryable: 'later' }],
+  ])('keeps %s, also when it is revived', (_, fields) => {
+    const failure = failureOf(Object.assign(new Error('m'), fields));
+    expect(dataOf(failure)).toEqual(fields);
+    expect(errorOf(failure)).toMatchObject(fields);
+    expect(failureOf(errorOf(failure))).toEqual(failure);
+  });
+
+  it('of this package leaves out what its class and cause tell', () => {
+    expect(dataOf(failureOf(new InvalidOptionError('a', 1, 'b')))).toEqual({
+      details: { option: 'a', value: 1, accepted: 'b' },
+    });
+  });
+
+  it('keeps the own fields there is room for', () => {
+    const fields = Object.fromEntries(Array.from({ length: 5 }, (_, index) => [`k${index}`, 'x'.repeat(100_000)]));
+    const data = dataOf(failureOf(Object.assign(new Error('m'), fields))) as Record<string, unknown>;
+    expect(Object.keys(data)).toEqual(['k0', 'k1', '(not carried)']);
+    expect(data['(not carried)']).toEqual(['k2', 'k3', 'k4']);
+  });
+
+  it('stays below 2 Mi characters, whatever is nested in it', () => {
+    const tree = (levels: number): Error =>
+      levels === 0
+        ? Object.assign(new Error('x'.repeat(60_000)), { body: 'y'.repeat(200_000) })
+        : new AggregateError(
+            Array.from({ length: 8 }, () => tree(levels - 1)),
+            'm'.repeat(60_000),
+          );
+    const failure = failureOf(tree(3));
+    expect(JSON.stringify(failure).length).toBeLessThan(2 * 1024 * 1024);
+    expect(failure.errors?.at(-1)).toMatchObject({ name: 'Cut', message: expect.stringContaining('has reached') });
+  });
+
+  it('comes to an end where every read makes new errors', () => {
+    class Hydra extends Error {
+      get errors(): Error[] {
+        return Array.from({ length: 32 }, () => new Hydra('m'));
+      }
+    }
+    expect(JSON.stringify(failureOf(new Hydra('m'), { stack: false })).length).toBeLessThan(2 * 1024 * 1024);
   });
 
   it('names a field __proto__ instead of following it', () => {

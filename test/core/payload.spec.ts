@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { SqliteError } from 'better-sqlite3';
 import fc from 'fast-check';
 import { Readable } from 'node:stream';
+import { types } from 'node:util';
 import { PayloadError } from '../../lib/core/errors.js';
 import { defaultCodec } from '../../lib/core/payload.js';
 import { thrownBy } from './thrown-by.js';
@@ -253,6 +255,22 @@ describe('an error', () => {
     expect(roundTrip(new DOMException('gone', 'AbortError'))).toMatchObject({ name: 'AbortError', message: 'gone' });
   });
 
+  it('need not be native: better-sqlite3 makes its errors itself', () => {
+    const error = new SqliteError('disk is full', 'SQLITE_FULL');
+    expect(types.isNativeError(error)).toBe(false);
+    expect(roundTrip(error)).toMatchObject({ name: 'SqliteError', message: 'disk is full', stack: error.stack });
+    expect(Object.prototype.toString.call(roundTrip(error))).toBe('[object Error]');
+  });
+
+  it('is not what only looks like one', () => {
+    class Report {
+      name = 'n';
+      message = 'm';
+      stack = 's';
+    }
+    expect(roundTrip(new Report())).toStrictEqual({ name: 'n', message: 'm', stack: 's' });
+  });
+
   it('is refused with the path to what it cannot carry', () => {
     expect(refusal(new Error('x', { cause: { call: () => 1 } })).details).toEqual({ path: 'cause.call' });
   });
@@ -379,6 +397,34 @@ describe('what cannot be carried', () => {
     expect(error.details).toEqual({ path });
   });
 
+  class Query {
+    sql = 'select 1';
+    then(): void {}
+  }
+
+  it.each<[string, unknown, string]>([
+    ['a query that was not awaited', new Query(), 'is a promise: await it first'],
+    ['a proxy of a promise', new Proxy(Promise.resolve(1), {}), 'is a promise: await it first'],
+    ['an iterator of a Map', new Map([[1, 2]]).values(), 'is of type Map Iterator, whose content is not in its fields'],
+    ['an iterator of an array', [1][Symbol.iterator](), 'is of type Array Iterator'],
+    ['a generator', (function* () {})(), 'is of type Generator'],
+    ['a Blob', new Blob(['x']), 'is of type Blob'],
+    ['Headers', new Headers({ a: '1' }), 'is of type Headers'],
+    ['FormData', new FormData(), 'is of type FormData'],
+    ['a Response', new Response('x'), 'is of type Response'],
+    ['URLSearchParams', new URLSearchParams('a=1'), 'is of type URLSearchParams'],
+    ['an AbortSignal', new AbortController().signal, 'is of type AbortSignal'],
+    ['a proxy of a Map', new Proxy(new Map([[1, 2]]), {}), 'is of type Map'],
+  ])('is refused instead of being stored as {}: %s', (_, value, problem) => {
+    expect(refusal({ rows: [value] }).message).toContain(`rows[0] of the input ${problem}`);
+  });
+
+  it('includes an array of mostly holes, which would take all memory', () => {
+    const byId: string[] = [];
+    byId[4_000_000_000] = 'a';
+    expect(refusal({ byId }).message).toBe('byId of the input is an array of mostly holes: pass a Map or an object.');
+  });
+
   it.each<[string, unknown, string]>([
     ['a function', () => 1, 'The input is a function: leave it out, or pass data that describes it.'],
     ['a symbol', Symbol('x'), 'The input is a symbol: leave it out, or pass its description.'],
@@ -412,6 +458,36 @@ describe('what cannot be carried', () => {
         },
       }).cause,
     ).toBe(boom);
+  });
+
+  it.each<[string, unknown]>([
+    ['a function', () => 1],
+    ['a Date', new Date(0)],
+    ['NaN', NaN],
+    ['undefined', undefined],
+    ['an object with toJSON', { toJSON: () => undefined }],
+  ])('does not make the text unreadable when an accessor changes its answer to %s', (_, later) => {
+    let reads = 0;
+    const value = {
+      get a(): unknown {
+        return reads++ === 0 ? 1 : later;
+      },
+      b: 2,
+    };
+    expect(roundTrip(value)).toMatchObject({ b: 2 });
+  });
+
+  it.each<[string, unknown]>([
+    ['a BigInt', 1n],
+    ['a cycle', cyclic],
+    ['50 000 levels', nested(50_000)],
+  ])('is refused with PayloadError when an accessor changes its answer to %s', (_, later) => {
+    let reads = 0;
+    refusal({
+      get a(): unknown {
+        return reads++ === 0 ? 1 : later;
+      },
+    });
   });
 
   it('leaves the value as it was', () => {
@@ -512,6 +588,23 @@ describe('decoding', () => {
     expect(error).toBeInstanceOf(PayloadError);
     expect(error).toMatchObject({ details: { length: text.length }, cause: expect.anything() });
     expect((error as Error).message).toContain(`${text.length} characters cannot be decoded`);
+  });
+
+  it.each<[unknown, string]>([
+    [undefined, 'undefined'],
+    [null, 'object'],
+    [5, 'number'],
+    [Buffer.from('{}x'), 'object'],
+  ])('refuses what is no text: %p', (stored, type) => {
+    const error = thrownBy(() => defaultCodec.decode(stored as string));
+    expect(error).toBeInstanceOf(PayloadError);
+    expect((error as Error).message).toContain(`A stored payload that is no text (${type}) cannot be decoded`);
+  });
+
+  it('does not tell the text in its message', () => {
+    for (const text of ['secret', '~[["BigInt","secret"]]', '{"secret":']) {
+      expect((thrownBy(() => defaultCodec.decode(text)) as Error).message).not.toContain('secret');
+    }
   });
 
   it('returns or throws PayloadError for any text', () => {

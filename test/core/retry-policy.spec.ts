@@ -64,6 +64,14 @@ describe('resolveRetryPolicy', () => {
     expect(Object.isFrozen(policy)).toBe(true);
   });
 
+  it('does not change with the list it was made from', () => {
+    const nonRetryableErrors = ['A'];
+    const policy = resolveRetryPolicy({ nonRetryableErrors }, 'retry');
+    nonRetryableErrors.push('B');
+    expect(policy.nonRetryableErrors).toEqual(['A']);
+    expect(Object.isFrozen(policy.nonRetryableErrors)).toBe(true);
+  });
+
   it('takes undefined for not given', () => {
     expect(
       resolveRetryPolicy({ maxAttempts: undefined, jitter: undefined, initialInterval: undefined }, 'retry'),
@@ -83,6 +91,8 @@ describe('resolveRetryPolicy', () => {
     ['backoff', 'Exponential'],
     ['initialInterval', '5 s'],
     ['initialInterval', -1],
+    ['initialInterval', null],
+    ['maxInterval', null],
     ['maxInterval', 'forever'],
     ['maxInterval', Infinity],
     ['coefficient', 0.5],
@@ -120,7 +130,7 @@ describe('resolveRetryPolicy', () => {
     );
   });
 
-  it.each<[unknown]>([[undefined], [null], [5], ['exponential'], [true], [() => ({})]])(
+  it.each<[unknown]>([[undefined], [null], [5], ['exponential'], [true], [[]], [() => ({})]])(
     'refuses %p as policy',
     (input) => {
       expect(() => resolveRetryPolicy(input, 'retry')).toThrow(
