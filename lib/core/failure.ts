@@ -27,7 +27,7 @@ const MAX_DATA = 256 * 1024;
 /** Of all texts and data of one failure, its causes included: below the limit of a payload, and far below that of a batch. */
 const MAX_TOTAL = 1024 * 1024;
 /** What an error counts beside its texts, so that many small ones come to an end too. */
-const RECORD = 128;
+const RECORD = 512;
 
 /** Records anything thrown, faithfully, and never throws itself: strings, undefined, frozen objects, cyclic causes, broken getters. */
 export function failureOf(thrown: unknown, options: { readonly stack?: boolean } = {}): Failure {
@@ -72,24 +72,30 @@ function retryAfter(thrown: object, code: unknown): { retryAfterMs?: number } {
 }
 
 function nested(thrown: object, depth: number, walk: Walk): { cause?: Failure; errors?: Failure[] } {
-  const inner = (value: unknown): Failure => {
-    const reason = whyCut(value, depth, walk);
-    return reason === undefined ? describe(value, depth + 1, walk) : { name: 'Cut', message: reason, retryable: true };
-  };
   const cause = read(thrown, 'cause');
-  const errors = items(read(thrown, 'errors'), 32);
-  return {
-    ...(cause !== undefined && cause !== null && { cause: inner(cause) }),
-    ...(errors.length > 0 && { errors: errors.map(inner) }),
-  };
+  const inner = cause === undefined || cause === null ? undefined : recorded(cause, depth, walk);
+  const errors: Failure[] = [];
+  for (const value of items(read(thrown, 'errors'), 32)) {
+    const full = isFull(walk);
+    errors.push(recorded(value, depth, walk));
+    if (full) break; // the last one says so
+  }
+  return { ...(inner !== undefined && { cause: inner }), ...(errors.length > 0 && { errors }) };
+}
+
+function recorded(value: unknown, depth: number, walk: Walk): Failure {
+  const reason = whyCut(value, depth, walk);
+  return reason === undefined ? describe(value, depth + 1, walk) : { name: 'Cut', message: reason, retryable: true };
 }
 
 function whyCut(value: unknown, depth: number, walk: Walk): string | undefined {
+  if (isFull(walk)) return `the record of the failure has reached ${MAX_TOTAL} characters`;
   if (walk.seen.has(value)) return 'it is recorded above: a cycle, or the same error twice';
   if (depth >= MAX_CAUSES) return `more than ${MAX_CAUSES} causes`;
-  if (walk.left < RECORD) return `the record of the failure has reached ${MAX_TOTAL} characters`;
   return undefined;
 }
+
+const isFull = (walk: Walk): boolean => walk.left < RECORD;
 
 function ownFields(thrown: object, walk: Walk): { data?: Payload } {
   const fields: Record<string, unknown> = {};

@@ -50,8 +50,6 @@ export interface TurnItem extends InstanceKey {
   readonly consumed: readonly number[];
   /** The execution after this turn. */
   readonly executionId: number;
-  readonly name: string;
-  readonly version: string;
   /** The number the next event of `executionId` gets. */
   readonly nextEventId: number;
   /** Events to append, as one row; absent if the turn appended none. */
@@ -67,7 +65,8 @@ export interface TurnItem extends InstanceKey {
   /** null deletes the key. */
   readonly kv: readonly { readonly key: string; readonly value: Payload | null }[];
   readonly customStatus?: Payload;
-  readonly cancelRequested: boolean;
+  /** Absent: neither changed. */
+  readonly changes?: { readonly version: string; readonly cancelRequested: boolean };
   /** Stored as a message of the instance itself: the start of the next execution, or that there is more to take. */
   readonly toItself?: StartMessage | ContinueMessage;
   /** The instance is finished: all its messages, activities and timers are deleted. */

@@ -30,6 +30,8 @@ export class Turn implements StandUnit {
     private readonly inbox: Input[],
     private readonly buffer: MessageBuffer,
     private readonly now: () => number,
+    /** Whose turn it is, for whoever collects it. */
+    readonly owner?: unknown,
   ) {}
 
   step(): void {

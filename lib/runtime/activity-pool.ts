@@ -135,10 +135,10 @@ export class ActivityPool {
   }
 
   private async claimed(limit: number, verdict: Verdict): Promise<void> {
+    const activities = verdict.kind === 'claimed' ? (verdict.activities ?? (await this.findOutWhatIsHeld())) : [];
     this.claiming = false;
     this.reserved -= limit;
     if (verdict.kind !== 'claimed') return;
-    const activities = verdict.activities ?? (await this.findOutWhatIsHeld());
     for (const activity of activities) this.add(activity);
     if (verdict.activities === undefined || activities.length === limit) this.claimMore();
     else await this.wakeForNextDue();

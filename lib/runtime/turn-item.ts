@@ -40,8 +40,6 @@ export function turnItem(live: LiveInstance, turn: Turn, draft: TurnDraft, reser
     messagesSeen: live.seenThrough - live.seenCommitted - unseen,
     consumed: turn.consumed,
     executionId: next?.executionId ?? executionId,
-    name: execution.name || live.name,
-    version: next?.version ?? (execution.version || live.version),
     nextEventId: next === undefined ? execution.nextEventId : 1,
     history: historyOf(executionId, draft),
     activities: ending === undefined ? newActivities(executionId, draft, reserve) : NONE,
@@ -52,10 +50,16 @@ export function turnItem(live: LiveInstance, turn: Turn, draft: TurnDraft, reser
     messages: messagesOf(live, draft, left, result, ending),
     kv: draft.kv.size === 0 ? NONE : [...draft.kv].map(([key, value]) => ({ key, value })),
     customStatus: draft.customStatus,
-    cancelRequested: live.cancelRequested || execution.cancellation !== undefined,
+    changes: changesOf(live, next),
     toItself: next ?? (unseen === 0 && turn.mustContinue ? { kind: 'continue' } : undefined),
     ending: result,
   };
+}
+
+function changesOf(live: LiveInstance, next: StartMessage | undefined): TurnItem['changes'] {
+  const version = next?.version ?? live.version;
+  const cancelRequested = live.cancelRequested || live.execution.cancellation !== undefined;
+  return version === live.version && cancelRequested === live.cancelRequested ? undefined : { version, cancelRequested };
 }
 
 function storedIn(live: LiveInstance): number {
@@ -144,8 +148,6 @@ export function terminationItem(live: LiveInstance, reason: string, open: readon
     messagesSeen: live.seenThrough - live.seenCommitted,
     consumed: [],
     executionId: execution.executionId,
-    name: live.name,
-    version: live.version,
     nextEventId: firstEventId + all.length,
     history: { executionId: execution.executionId, firstEventId, eventCount: all.length, events: JSON.stringify(all) },
     activities: [],
@@ -155,7 +157,6 @@ export function terminationItem(live: LiveInstance, reason: string, open: readon
     children: [],
     messages: [...open.flatMap((schedule) => closeChild(live, execution.executionId, schedule)), ...toParent(live.parent, ending, events.at(-1)!)],
     kv: [],
-    cancelRequested: live.cancelRequested,
     ending,
   };
 }

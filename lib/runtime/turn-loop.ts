@@ -174,7 +174,7 @@ export class TurnLoop {
   private readOn(live: LiveInstance): void {
     this.attempt(live.instanceId, async () => {
       const messages = await this.deps.provider.messagesAfter(live, live.seenThrough, READ_LIMIT);
-      if (live.state === 'gone') return;
+      if (live.state === 'gone') return this.wake(live.instanceId); // evicted meanwhile: they woke nobody
       for (const message of messages) if (message.seq > live.seenThrough) this.accept(live, message);
       this.schedule(live);
       if (messages.length === READ_LIMIT) this.readOn(live);
@@ -373,12 +373,11 @@ export class TurnLoop {
     const missing = this.missingHandler(live);
     if (missing !== undefined) return this.suspend(live, missing);
     live.state = 'on-stand';
-    live.currentTurn = new Turn(live.execution, live.inbox, live.buffer, () => this.deps.ports.clock.now());
-    this.turnOwners.set(live.currentTurn, live);
+    live.currentTurn = new Turn(live.execution, live.inbox, live.buffer, this.now, live);
     this.stand.enter(live.currentTurn);
   }
 
-  private readonly turnOwners = new WeakMap<StandUnit, LiveInstance>();
+  private readonly now = (): number => this.deps.ports.clock.now();
 
   private missingHandler(live: LiveInstance): HandlerMissingError | undefined {
     if (live.execution.hasStarted) return undefined;
@@ -425,9 +424,9 @@ export class TurnLoop {
 
   private collect(units: readonly StandUnit[]): void {
     for (const unit of units) {
-      const live = this.turnOwners.get(unit)!;
-      if (live.state === 'gone') continue;
-      this.finishTurn(live, unit as Turn);
+      const turn = unit as Turn;
+      const live = turn.owner as LiveInstance;
+      if (live.state !== 'gone') this.finishTurn(live, turn);
     }
   }
 
@@ -481,9 +480,7 @@ export class TurnLoop {
     this.settleActivities(live, item, draft);
     this.settleTimers(live, item);
     if (item.ending !== undefined) return this.finish(live, item.ending, draft);
-    live.name = item.name;
-    live.version = item.version;
-    live.cancelRequested = item.cancelRequested;
+    if (item.changes !== undefined) ({ version: live.version, cancelRequested: live.cancelRequested } = item.changes);
     if (item.toItself?.kind === 'start') this.continueAsNew(live, item);
     live.state = 'idle';
     this.touch(live);

@@ -290,6 +290,7 @@ class Commit {
     const timers: Cell[][] = [];
     const kv: Cell[][] = [];
     const statuses: Cell[][] = [];
+    const changes: Cell[][] = [];
     for (const turn of this.turns) {
       const { instanceId, history: appended } = turn;
       if (appended !== undefined) history.push([instanceId, appended.executionId, appended.firstEventId, appended.eventCount, appended.events]);
@@ -298,7 +299,9 @@ class Commit {
       for (const timer of turn.timers) timers.push([instanceId, timer.executionId, timer.scheduleId, timer.fireAt]);
       for (const { key, value } of turn.kv) kv.push([instanceId, key, value, appended?.executionId ?? turn.executionId]);
       if (turn.customStatus !== undefined) statuses.push([instanceId, turn.customStatus]);
+      if (turn.changes !== undefined) changes.push([instanceId, turn.changes.version, turn.changes.cancelRequested ? 1 : 0]);
     }
+    if (changes.length > 0) yield sql.instances.change(changes);
     if (history.length > 0) yield sql.journal.appendHistory(history);
     if (used.length > 0) yield sql.journal.useMessages(used);
     if (closed.length > 0) yield sql.journal.closeTimers(closed);
@@ -409,11 +412,8 @@ const fenceRow = (turn: TurnItem): Cell[] => [
   turn.toItself === undefined ? 0 : 1,
   turn.messagesSeen,
   turn.ending?.status ?? 'Running',
-  turn.name,
-  turn.version,
   turn.executionId,
   turn.nextEventId,
-  turn.cancelRequested ? 1 : 0,
 ];
 
 const startRow = ({ instanceId, generation, name, version }: StartItem): Cell[] => [instanceId, generation, name, version, null, null, null, null];

@@ -17,9 +17,7 @@ export class InstanceStatements extends StatementSet {
       epoch = i.epoch + CASE WHEN i.owner = ${this.p(2)} THEN 0 ELSE 1 END,
       messages_in = i.messages_in + t.own_messages,
       messages_seen = i.messages_seen + t.seen,
-      status = t.status, name = t.name, version = t.version,
-      execution_id = t.execution_id, next_event_id = t.next_event_id,
-      cancel_requested = t.cancel_requested, crashes = 0, suspect = NULL, updated_at = ${this.p(3)}
+      status = t.status, execution_id = t.execution_id, next_event_id = t.next_event_id, crashes = 0, suspect = NULL, updated_at = ${this.p(3)}
     FROM ${this.rows(1, {
       id: 'text',
       asked: 'text',
@@ -28,11 +26,8 @@ export class InstanceStatements extends StatementSet {
       own_messages: 'integer',
       seen: 'integer',
       status: 'text',
-      name: 'text',
-      version: 'text',
       execution_id: 'integer',
       next_event_id: 'integer',
-      cancel_requested: 'integer',
     })} AS t
     WHERE i.instance_id = t.id AND i.generation = t.asked AND i.turn = t.turn AND i.status IN ${OPEN}
       AND (i.owner IS NULL OR i.owner = ${this.p(2)} OR i.owner NOT IN (SELECT node FROM ${this.tables.node}))
@@ -41,6 +36,15 @@ export class InstanceStatements extends StatementSet {
   /** Check and write in one statement: it gives back the turns that are in; nothing of the others may follow. */
   fence(node: string, now: number, rows: readonly (readonly Cell[])[]): Statement {
     return query(this.fenceSql, bulk(rows), node, now);
+  }
+
+  /** What few turns change: the version of the next execution, and that a cancellation was delivered. */
+  change(rows: readonly (readonly Cell[])[]): Statement {
+    return run(
+      `UPDATE ${this.tables.instance} AS i SET version = t.new_version, cancel_requested = t.cancelled
+       FROM ${this.rows(1, { id: 'text', new_version: 'text', cancelled: 'integer' })} AS t WHERE i.instance_id = t.id`,
+      bulk(rows),
+    );
   }
 
   private readonly startSql = `INSERT INTO ${this.tables.instance} (instance_id, generation, name, version, status, execution_id,
