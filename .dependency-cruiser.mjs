@@ -8,7 +8,7 @@ const floors = {
   provider: { imports: ['core'], packages: [] },
   'providers/typeorm': { imports: ['core', 'provider'], packages: ['typeorm', 'better-sqlite3', 'node:*'] },
   runtime: { imports: ['core', 'replay', 'provider'], packages: ['node:*'] },
-  client: { imports: ['core', 'provider', 'runtime'], packages: ['node:*'] },
+  client: { imports: ['core', 'replay', 'provider', 'runtime'], packages: ['node:*'] },
   nest: {
     imports: ['core', 'replay', 'provider', 'providers/typeorm', 'runtime', 'client'],
     packages: ['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs', 'node:*'],

@@ -1,12 +1,12 @@
 /** Jest in ESM mode (.npmrc passes the Node flag it needs). Tests run against the sources of the library, not against dist/. */
 export default {
   testEnvironment: 'node',
-  roots: ['<rootDir>/lib', '<rootDir>/sample-app', '<rootDir>/test'],
+  roots: ['<rootDir>/test'],
   testRegex: '\\.spec\\.ts$',
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^nest-durable$': '<rootDir>/lib/index.ts',
-    '^nest-durable/(provider|testing)$': '<rootDir>/lib/$1/index.ts',
+    '^nest-durable/provider$': '<rootDir>/lib/provider/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {

@@ -20,12 +20,20 @@ export function benchRegistry(): Registry {
     for (let step = 0; step < steps; step++) value = await ctx.scheduleActivity<number>('increment', [value]);
     return value;
   });
+  // Its sixth step does not return in the process that is to be killed there.
+  orchestration('gated-chain', async (ctx, steps: number) => {
+    let value = 0;
+    for (let step = 0; step < steps; step++) value = await ctx.scheduleActivity<number>(step === 5 ? 'gated' : 'increment', [value]);
+    return value;
+  });
   orchestration('fan-out', async (ctx, width: number) => {
     const results = await ctx.join(Array.from({ length: width }, (_, index) => ctx.scheduleActivity<number>('increment', [index])));
     return results.length;
   });
   orchestration('wait', (ctx) => ctx.scheduleWait('go'));
   registry.addActivity({ name: 'greet', run: async ([name]) => `Hello, ${String(name)}!` });
+  const gated = process.argv[1]?.endsWith('recovery-victim.js') === true;
+  registry.addActivity({ name: 'gated', run: ([value]) => (gated ? new Promise(() => undefined) : (value as number) + 1) });
   registry.addActivity({ name: 'increment', run: async ([value]) => (value as number) + 1 });
   return registry;
 }

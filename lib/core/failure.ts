@@ -26,7 +26,7 @@ const MAX_TEXT = 64 * 1024;
 const MAX_DATA = 256 * 1024;
 /** Of all texts and data of one failure, its causes included: below the limit of a payload, and far below that of a batch. */
 const MAX_TOTAL = 1024 * 1024;
-/** What an error counts beside its texts, so that many small ones come to an end too. */
+/** What a nested error counts beside its texts, so that many small ones come to an end too. */
 const RECORD = 512;
 
 /** Records anything thrown, faithfully, and never throws itself: strings, undefined, frozen objects, cyclic causes, broken getters. */
@@ -42,7 +42,6 @@ interface Walk {
 }
 
 function describe(thrown: unknown, depth: number, walk: Walk): Failure {
-  walk.left -= RECORD;
   if (!isErrorLike(thrown)) {
     const message = `a thrown ${thrown === null ? 'null' : typeof thrown}: ${text(thrown)}`;
     return { name: 'NonError', message: take(message, walk), retryable: true, data: encodeOrNote(thrown, walk) };
@@ -85,6 +84,7 @@ function nested(thrown: object, depth: number, walk: Walk): { cause?: Failure; e
 
 function recorded(value: unknown, depth: number, walk: Walk): Failure {
   const reason = whyCut(value, depth, walk);
+  walk.left -= RECORD;
   return reason === undefined ? describe(value, depth + 1, walk) : { name: 'Cut', message: reason, retryable: true };
 }
 

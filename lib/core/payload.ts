@@ -28,11 +28,18 @@ export type Carried<T> = T extends Scalar | Function
         ? ReadonlyMap<Carried<K>, Carried<V>>
         : T extends ReadonlySet<infer V>
           ? ReadonlySet<Carried<V>>
-          : T extends readonly unknown[]
-            ? { [K in keyof T]: Carried<T[K]> }
+          : T extends readonly (infer V)[]
+            ? CarriedArray<T, V>
             : T extends object
               ? { [K in keyof T as IsMethod<T[K]> extends true ? never : K]: Carried<T[K]> }
               : T;
+
+/** Only tuples are mapped: a mapped array is resolved at once, and a recursive type such as JSON then never ends. */
+type CarriedArray<T extends readonly unknown[], V> = V[] extends T
+  ? T extends unknown[]
+    ? Carried<V>[]
+    : readonly Carried<V>[]
+  : { [K in keyof T]: Carried<T[K]> };
 
 /** Also of an optional method. `any` and `never` are data. */
 type IsMethod<V> = 0 extends 1 & V

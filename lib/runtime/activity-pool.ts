@@ -11,7 +11,7 @@ import { AttemptContext } from './activity-context.js';
 import type { Journal } from './journal.js';
 import type { Ports } from './ports.js';
 import type { Registry } from './registry.js';
-import type { EngineCounters, EngineLog } from './telemetry.js';
+import type { EngineCounters, EngineLog, ThrottledLog } from './telemetry.js';
 
 export interface ActivityPoolOptions {
   /** Attempts that run at once. */
@@ -74,6 +74,7 @@ export class ActivityPool {
       readonly ports: Ports;
       readonly counters: EngineCounters;
       readonly log: EngineLog;
+      readonly quiet: ThrottledLog;
       readonly deliver: DeliverLocally;
       /** Claims of this node in turns on their way, and those whose outcome waits for a turn. */
       readonly claimsInTurns: () => Iterable<ActivityClaim>;
@@ -153,7 +154,7 @@ export class ActivityPool {
         for (const claim of this.knownClaims()) known.add(claim);
         return held.filter((activity) => !known.has(claimOf(activity)));
       } catch (error) {
-        this.deps.log.warn(`cannot ask which activities this node holds, asking again: ${String(error)}`);
+        this.deps.quiet.warn('held', `cannot ask which activities this node holds, asking again: ${String(error)}`);
         await new Promise<void>((resolve) => this.deps.ports.setTimer(resolve, 1_000));
       } finally {
         this.cameMeanwhile = undefined;
@@ -177,7 +178,7 @@ export class ActivityPool {
       const dueAt = await this.deps.provider.nextActivityDueAt(this.names, this.options.tags);
       if (dueAt !== null) this.wakeAt(dueAt);
     } catch (error) {
-      this.deps.log.warn(`cannot ask for the next due activity, asking again: ${String(error)}`);
+      this.deps.quiet.warn('next due', `cannot ask for the next due activity, asking again: ${String(error)}`);
       this.wakeAt(this.deps.ports.clock.now() + 1_000);
     }
   }

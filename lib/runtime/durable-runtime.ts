@@ -5,7 +5,7 @@ import { KV_READ_ACTIVITY } from '../replay/index.js';
 import { ActivityPool } from './activity-pool.js';
 import { Journal } from './journal.js';
 import { buildIdOf, resolveRuntimeOptions, type ResolvedRuntimeOptions, type RuntimeOptions } from './runtime-options.js';
-import { newCounters, type EngineCounters } from './telemetry.js';
+import { newCounters, ThrottledLog, type EngineCounters } from './telemetry.js';
 import { Timers } from './timers.js';
 import { TurnLoop } from './turn-loop.js';
 import { Waiters } from './waiters.js';
@@ -30,6 +30,7 @@ export class DurableRuntime {
   private readonly pool: ActivityPool;
   private readonly timers: Timers;
   private readonly buildId: string;
+  private readonly quiet: ThrottledLog;
   private readonly stopSignal = new AbortController();
   private state: State = 'new';
   private node = '';
@@ -46,6 +47,7 @@ export class DurableRuntime {
     this.options = resolveRuntimeOptions(options);
     const { provider, registry, ports, log, codec, limits } = this.options;
     this.provider = provider;
+    this.quiet = new ThrottledLog(log, () => ports.clock.now());
     if (!registry.hasActivity(KV_READ_ACTIVITY)) registry.addActivity({ name: KV_READ_ACTIVITY, run: (args) => this.readKv(args) });
     this.buildId = this.options.buildId ?? buildIdOf(registry);
     this.waiters = new Waiters(
@@ -61,7 +63,7 @@ export class DurableRuntime {
       { gathering: () => this.loop.onStand > 0, committed: (result) => this.committed(result), declaredDead: () => this.rejoin() },
       log,
     );
-    const shared = { provider, journal: this.journal, registry, codec, limits, ports, counters: this.counters, log };
+    const shared = { provider, journal: this.journal, registry, codec, limits, ports, counters: this.counters, log, quiet: this.quiet };
     this.loop = new TurnLoop(
       {
         cacheSize: this.options.cacheSize,
@@ -90,7 +92,7 @@ export class DurableRuntime {
       provider,
       ports,
       (due) => this.loop.timersDue(due),
-      (error) => log.warn(`cannot read timers, trying again: ${String(error)}`),
+      (error) => this.quiet.warn('timers', `cannot read timers, trying again: ${String(error)}`),
     );
   }
 
@@ -138,9 +140,11 @@ export class DurableRuntime {
   }
 
   private async becomeEngine(onWait: () => void): Promise<void> {
-    const { log, ports } = this.options;
+    const { log } = this.options;
+    let waited = false;
     try {
       await this.provider.acquireEngine(this.stopSignal.signal, (holder) => {
+        waited = true;
         log.warn(`another engine process holds ${holder}: this one works as a client until that one ends`);
         onWait();
       });
@@ -148,7 +152,20 @@ export class DurableRuntime {
       if (this.stopSignal.signal.aborted) return;
       throw error;
     }
-    if (this.stopSignal.signal.aborted) return;
+    // Who waited has started long ago: nobody would learn of an error, and nobody else would take over.
+    while (!this.stopSignal.signal.aborted) {
+      try {
+        return await this.takeOver();
+      } catch (error) {
+        if (!waited) throw error;
+        log.error(`cannot take over, trying again: ${String(error)}`);
+        await new Promise<void>((resolve) => this.options.ports.setTimer(resolve, 1_000));
+      }
+    }
+  }
+
+  private async takeOver(): Promise<void> {
+    const { log, ports } = this.options;
     const taken = await this.provider.takeOver(this.node, 'all-others', ports.clock.now());
     if (taken.nodes.length > 0) log.log(`took over from ${taken.nodes.join(', ')}`, { activities: taken.activities, instances: taken.instances });
     await this.beginWork();
@@ -277,7 +294,7 @@ export class DurableRuntime {
 
   private committed({ delivered }: BatchResult): void {
     this.busyUntil = this.options.ports.clock.now() + BUSY_FOR_MS;
-    if (!this.options.runsInstances || (this.state !== 'running' && this.state !== 'starting')) return;
+    if (!this.options.runsInstances || (this.state !== 'running' && this.state !== 'starting' && this.state !== 'waiting')) return;
     if (delivered === undefined) this.scan();
     else if (delivered.length > 0) this.loop.deliver(delivered);
   }
@@ -328,7 +345,7 @@ export class DurableRuntime {
         after = ids.at(-1)!;
       }
     } catch (error) {
-      this.options.log.warn(`cannot look for runnable instances, trying again: ${String(error)}`);
+      this.quiet.warn('scan', `cannot look for runnable instances, trying again: ${String(error)}`);
       this.options.ports.setTimer(() => this.scan(), this.options.pollIdleMs, { unref: true });
     }
   }

@@ -19,6 +19,8 @@ interface Entry {
 }
 
 interface Lane {
+  /** The incarnation whose lane it is; another one's number says nothing about this one's. */
+  readonly node: string;
   readonly index: number;
   seq: number;
   queue: Entry[];
@@ -67,16 +69,19 @@ export class Journal {
     this.quiet = new ThrottledLog(log, () => ports.clock.now());
   }
 
-  private node = '';
-
   /** Begins under a fresh incarnation, whose lanes stand at zero. What was still queued under the old one goes on here. */
   begin(node: string): void {
     const waiting = this.lanes.flatMap((lane) => lane.queue.splice(0));
-    this.node = node;
     this.closed = undefined;
     this.dead = false;
-    this.lanes = Array.from({ length: this.provider.lanes }, (_, index) => ({ index, seq: 0, queue: [], busy: false }));
-    for (const entry of waiting) this.enqueue(entry);
+    this.lanes = Array.from({ length: this.provider.lanes }, (_, index) => ({ node, index, seq: 0, queue: [], busy: false }));
+    for (const entry of waiting) this.carryOver(entry);
+  }
+
+  /** What was not written under the old incarnation. Its turns were those of executions that were dropped with it. */
+  private carryOver(entry: Entry): void {
+    if (entry.item.kind === 'turn') entry.outcome.settled({ kind: 'refused' });
+    else this.enqueue(entry);
   }
 
   submit(item: BatchItem, outcome: Outcome): void {
@@ -147,14 +152,14 @@ export class Journal {
       const patienceMs = waited > PATIENT_AFTER_MS && attempt % 16 === 0 ? PATIENCE_MS : 0;
       try {
         const startedAt = this.ports.clock.mono();
-        const result = await this.provider.commit(this.node, lane.index, { seq, now: this.ports.clock.now(), items }, patienceMs);
+        const result = await this.provider.commit(lane.node, lane.index, { seq, now: this.ports.clock.now(), items }, patienceMs);
         lane.seq = seq;
         this.counters.commits++;
         this.counters.commitItems += items.length;
         this.counters.commitMs += this.ports.clock.mono() - startedAt;
         return result;
       } catch (error) {
-        if (isDurableError(error) && error.code === 'ERR_DURABLE_NODE_DEAD') return this.die(entries, error);
+        if (isDurableError(error) && error.code === 'ERR_DURABLE_NODE_DEAD') return this.die(lane, entries, attempt === 1, error);
         if (!isRetryable(error)) {
           if (entries.length > 1) return 'impossible';
           entries[0]!.outcome.failed(error);
@@ -169,11 +174,16 @@ export class Journal {
     }
   }
 
-  /** The outcome of a batch in flight cannot be known any more: its lane row, which knew, is gone. */
-  private die(entries: readonly Entry[], error: unknown): undefined {
-    this.dead = true;
-    this.events.declaredDead();
-    for (const entry of entries) entry.outcome.failed(error);
+  /** The lane row is gone. A batch that was tried before may have been in: that cannot be known any more. */
+  private die(lane: Lane, entries: readonly Entry[], unwritten: boolean, error: unknown): undefined {
+    const isCurrent = this.lanes.includes(lane);
+    if (isCurrent) {
+      this.dead = true;
+      this.events.declaredDead();
+    }
+    if (!unwritten) for (const entry of entries) entry.outcome.failed(error);
+    else if (isCurrent) lane.queue.unshift(...entries);
+    else for (const entry of entries) this.carryOver(entry);
     return undefined;
   }
 

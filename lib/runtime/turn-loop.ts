@@ -22,7 +22,7 @@ import { LiveInstance } from './live-instance.js';
 import type { Ports } from './ports.js';
 import type { Registry } from './registry.js';
 import { RejectionWatch } from './rejection-watch.js';
-import type { EngineCounters, EngineLog } from './telemetry.js';
+import type { EngineCounters, EngineLog, ThrottledLog } from './telemetry.js';
 import type { Timers } from './timers.js';
 import { terminationItem, turnItem } from './turn-item.js';
 
@@ -44,6 +44,7 @@ export interface TurnLoopDeps {
   readonly ports: Ports;
   readonly counters: EngineCounters;
   readonly log: EngineLog;
+  readonly quiet: ThrottledLog;
   /** Lines of `ctx.log`, after the commit of their turn. */
   readonly orchestrationLog: EngineLog;
   readonly pool: () => ActivityPool;
@@ -207,7 +208,7 @@ export class TurnLoop {
       const limits = { bufferedMessages: MAX_BUFFERED_IN_MEMORY, dueUntil: this.deps.ports.clock.now() };
       loaded = await this.deps.provider.load(batch.map(([id]) => id), limits);
     } catch (error) {
-      this.deps.log.warn(`cannot load instances, trying again: ${String(error)}`);
+      this.deps.quiet.warn('load', `cannot load instances, trying again: ${String(error)}`);
       this.deps.ports.setTimer(() => batch.forEach(([id, { claimable }]) => this.load(id, claimable)), RETRY_MS);
     }
     for (const [id] of batch) this.loading.delete(id);
@@ -648,7 +649,7 @@ export class TurnLoop {
   /** Reads for one instance; when the store is in trouble, it is loaded afresh a little later. */
   private attempt(instanceId: string, read: () => Promise<void>): void {
     read().catch((error: unknown) => {
-      this.deps.log.warn(`cannot read for an instance, trying again: ${String(error)}`, { instanceId });
+      this.deps.quiet.warn('read', `cannot read for an instance, trying again: ${String(error)}`, { instanceId });
       this.deps.ports.setTimer(() => {
         const live = this.live.get(instanceId);
         if (live !== undefined && !this.stopped) this.attempt(instanceId, read);

@@ -8,11 +8,13 @@ const holds = <T extends true>(): T | undefined => undefined;
 
 type Brand = string & { readonly __brand: 'OrderId' };
 type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+type Rich = undefined | Date | readonly Rich[] | Map<string, Rich> | Set<Rich> | { readonly [key: string]: Rich };
 
 interface Tree {
   readonly at: Date;
   readonly children: readonly Tree[];
   parent?: Tree;
+  readonly pair?: readonly [Tree, Tree];
 }
 
 class Money {
@@ -44,6 +46,8 @@ describe('Carried', () => {
     holds<Same<Carried<[a: string, b?: Date]>, [a: string, b?: Date]>>();
     holds<Same<Carried<readonly [1, 2]>, readonly [1, 2]>>();
     holds<Same<Carried<readonly Date[]>, readonly Date[]>>();
+    holds<Same<Carried<Date[]>, Date[]>>();
+    holds<Same<Carried<[string, ...number[]]>, [string, ...number[]]>>();
     holds<Same<Carried<Map<string, Date>>, Map<string, Date>>>();
     holds<Same<Carried<Set<bigint>>, Set<bigint>>>();
     holds<Same<Carried<ReadonlyMap<string, Date>>, ReadonlyMap<string, Date>>>();
@@ -76,8 +80,11 @@ describe('Carried', () => {
 
   it('takes recursive types', () => {
     const tree = (value: Tree): Carried<Tree> => value;
+    const treeBack = (value: Carried<Tree>): Tree => value;
     const json = (value: Json): Carried<Json> => value;
-    const back = (value: Carried<Tree>): Tree => value;
-    expect([tree, json, back]).toHaveLength(3);
+    const jsonBack = (value: Carried<Json>): Json => value;
+    const rich = (value: Rich): Carried<Rich> => value;
+    const richBack = (value: Carried<Rich>): Rich => value;
+    expect([tree, treeBack, json, jsonBack, rich, richBack]).toHaveLength(6);
   });
 });

@@ -22,7 +22,7 @@ const directory = values.directory ?? mkdtempSync(join(tmpdir(), 'nest-durable-c
 mkdirSync(directory, { recursive: true });
 const paths = files(directory);
 const program = fileURLToPath(new URL('./victim.js', import.meta.url));
-const FINISH_WITHIN_MS = 120_000;
+const FINISH_WITHIN_MS = 40_000;
 const READY_WITHIN_MS = 30_000;
 /** Kills that hit something: a turn, a commit, an activity. */
 const LEAST_SHARE_IN_FLIGHT = 0.3;

@@ -1,11 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import Sqlite from 'better-sqlite3';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { join } from 'node:path';
 import { StorageError } from '../../lib/core/errors.js';
 import type { Batch, BatchItem } from '../../lib/provider/batch.js';
 import type { Provider } from '../../lib/provider/index.js';
 import type { OrchestrationContext as Ctx } from '../../lib/replay/index.js';
 import type { Registry } from '../../lib/runtime/index.js';
+import { systemPorts, type Ports } from '../../lib/runtime/ports.js';
 import { eventually, registryOf, startEngine, temporaryDirectory, type TestEngine } from '../support/engine.js';
 import { HostileProvider, type Hostility } from '../support/hostile-provider.js';
 
@@ -123,7 +125,7 @@ const hostilities: Hostility[] = [
   { seed: 2, lanes: 3 },
   { seed: 3, lanes: 3, refuse: 0.5 },
   { seed: 4, lanes: 3, failBefore: 0, failAfter: 0.6 },
-  { seed: 5, lanes: 1, failBefore: 0.1, failAfter: 0.6, slowReads: false },
+  { seed: 5, lanes: 1, failBefore: 0.1, failAfter: 0.4, slowReads: false },
   { seed: 6, lanes: 5, failBefore: 0.5, failAfter: 0.1 },
   { seed: 7, lanes: 3, failBefore: 0, failAfter: 0, refuse: 0 },
 ];
@@ -202,5 +204,170 @@ describe('an engine over hostile storage', () => {
     const left = ['message', 'activity', 'timer'].map((table) => database.prepare(`SELECT count(*) AS n FROM durable_${table}`).get());
     database.close();
     expect(left).toEqual([{ n: 0 }, { n: 0 }, { n: 0 }]);
+  });
+});
+
+/** A database that refuses every batch with such an item, for good. */
+function poisonedBy(isPoison: (item: BatchItem) => boolean) {
+  const attempts = { poisonous: 0 };
+  const wrap = (provider: Provider): Provider =>
+    altered(provider, (inner) => ({
+      commit: async (node: string, lane: number, batch: Batch, patienceMs: number) => {
+        if (!batch.items.some(isPoison)) return inner.commit(node, lane, batch, patienceMs);
+        attempts.poisonous++;
+        throw new StorageError('malformed', { retryable: false, code: 'ERR_TEST_POISON' });
+      },
+    }));
+  return { wrap, attempts };
+}
+
+const square: Record<string, (ctx: Ctx, n: number) => Promise<unknown>> = {
+  Square: (ctx, n) => ctx.scheduleActivity<number>('square', [n]),
+};
+const squareActivity = { square: (n: number) => n * n };
+
+describe('an item the database can never take', () => {
+  it('rejects its caller and nobody else if it is a message', async () => {
+    const { wrap } = poisonedBy((item) => item.kind === 'send' && 'data' in item.message && item.message.data === '"bad"');
+    engine = await startEngine(file(), registryOf({ Test: async (ctx: Ctx) => [await ctx.scheduleWait('a'), await ctx.scheduleWait('a')] }), { wrap });
+    await engine.client.startOrchestration('Test', undefined, { instanceId: 'i1' });
+    const answers = ['good', 'bad', 'also good'].map((text) => codeOf(engine.client.raiseEvent('i1', 'a', text)));
+    expect(await Promise.all(answers)).toEqual(['resolved', 'ERR_TEST_POISON', 'resolved']);
+    expect(await engine.client.getResult('i1', '10s')).toEqual(['good', 'also good']);
+  });
+
+  it('rejects its caller and nobody else if it is a start', async () => {
+    const { wrap } = poisonedBy((item) => item.kind === 'start' && item.instanceId === 'n5');
+    engine = await startEngine(file(), registryOf(square as never, squareActivity as never), { wrap });
+    const ids = Array.from({ length: 20 }, (_, n) => n);
+    const started = await Promise.all(ids.map((n) => codeOf(engine.client.startOrchestration('Square', n, { instanceId: `n${n}` }))));
+    expect(started).toEqual(ids.map((n) => (n === 5 ? 'ERR_TEST_POISON' : 'resolved')));
+    const results = await Promise.all(ids.filter((n) => n !== 5).map((n) => engine.client.getResult(`n${n}`, '10s')));
+    expect(results).toEqual(ids.filter((n) => n !== 5).map((n) => n * n));
+    expect(await engine.provider.status('n5')).toBeNull();
+  });
+
+  it('suspends its instance and no other if it is a turn, and the instance goes on when it is resumed', async () => {
+    let poisonous = true;
+    const { wrap, attempts } = poisonedBy((item) => poisonous && item.kind === 'turn' && item.instanceId === 'n5');
+    engine = await startEngine(file(), registryOf(square as never, squareActivity as never), { wrap });
+    const ids = Array.from({ length: 20 }, (_, n) => n);
+    await Promise.all(ids.map((n) => engine.client.startOrchestration('Square', n, { instanceId: `n${n}` })));
+    const results = await Promise.all(ids.filter((n) => n !== 5).map((n) => engine.client.getResult(`n${n}`, '10s')));
+    expect(results).toEqual(ids.filter((n) => n !== 5).map((n) => n * n));
+    const suspended = await eventually(() => engine.client.getOrchestrationStatus('n5'), ({ status }) => status === 'Suspended');
+    expect(suspended).toMatchObject({ suspension: { by: 'engine', code: 'ERR_TEST_POISON', reason: 'malformed' } });
+    expect(attempts.poisonous).toBeLessThan(40);
+    poisonous = false;
+    await engine.client.resumeInstance('n5');
+    expect(await engine.client.getResult('n5', '10s')).toBe(25);
+  });
+
+  it('is recorded as the failure of the activity if it is a result', async () => {
+    const body = async (ctx: Ctx) => ctx.scheduleActivity('bad').catch((error: { failure: { code: string } }) => error.failure.code);
+    const { wrap } = poisonedBy((item) => item.kind === 'complete-activity' && item.message.result === '"bad"');
+    let release!: () => void;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    engine = await startEngine(file(), registryOf({ Test: body }, { bad: () => held.then(() => 'bad') }), { wrap, cacheSize: 1 });
+    await engine.client.startOrchestration('Test', undefined, { instanceId: 'i1' });
+    await eventually(() => engine.runtime.status.runningActivities === 1);
+    // Another instance takes the only place in the cache, so that the result goes through the journal.
+    await engine.client.startOrchestration('Test', undefined, { instanceId: 'i2' });
+    await eventually(() => engine.runtime.status.runningActivities === 2 && engine.runtime.status.cachedExecutions === 1);
+    release();
+    expect(await engine.client.getResult('i1', '10s')).toBe('ERR_TEST_POISON');
+  });
+});
+
+describe('another connection that holds the write lock', () => {
+  it('does not hold up the event loop, and work goes on afterwards', async () => {
+    engine = await startEngine(file(), registryOf(square as never, squareActivity as never));
+    const other = new Sqlite(file());
+    other.exec('BEGIN IMMEDIATE');
+    const started = Promise.all([1, 2, 3].map((n) => engine.client.startOrchestration('Square', n)));
+    let settled = false;
+    void started.then(() => (settled = true));
+    let ticks = 0;
+    for (const until = Date.now() + 300; Date.now() < until; ticks++) await immediate();
+    expect(settled).toBe(false);
+    expect(engine.runtime.counters.busyRetries).toBeGreaterThan(10);
+    other.exec('COMMIT');
+    other.close();
+    const handles = await started;
+    expect(await Promise.all(handles.map((handle) => handle.result({ timeout: '10s' })))).toEqual([1, 4, 9]);
+    expect(ticks).toBeGreaterThan(500);
+    expect(engine.log.matching(/trouble|trying again/)).toEqual([]);
+  });
+});
+
+/** Time that runs `speed` times as fast. */
+function fastPorts(speed: number): Ports {
+  const begin = systemPorts.clock.now();
+  const mono = (): number => performance.now() * speed;
+  const since = mono();
+  return {
+    ...systemPorts,
+    clock: { now: () => Math.floor(begin + mono() - since), mono },
+    setTimer: (callback, ms, options) => systemPorts.setTimer(callback, ms / speed, options),
+  };
+}
+
+describe('minutes without a database', () => {
+  const OUTAGE_MS = 180_000;
+  const READS = ['load', 'messagesAfter', 'bufferedMessages', 'runnable', 'timers', 'nextActivityDueAt', 'claimedActivities', 'statuses', 'changedElsewhere', 'heartbeat'] as const;
+
+  it.each([
+    { what: 'commits', methods: ['commit'] as const },
+    { what: 'commits and reads', methods: ['commit', ...READS] as const },
+  ])('fail nothing and say so at most once a second per cause ($what)', async ({ methods }) => {
+    const ports = fastPorts(100);
+    let down = false;
+    let refused = 0;
+    const wrap = (provider: Provider): Provider =>
+      altered(provider, (inner) =>
+        Object.fromEntries(
+          methods.map((method) => [
+            method,
+            (...args: never[]) => {
+              if (!down) return (inner[method] as (...args: never[]) => unknown)(...args);
+              refused++;
+              return Promise.reject(new StorageError('nobody answers', { retryable: true, code: 'ERR_TEST_DOWN' }));
+            },
+          ]),
+        ),
+      );
+    const { registry } = programs();
+    engine = await startEngine(file(), registry, { wrap, ports, cacheSize: 2, activityConcurrency: 2, activityBacklog: 1, lease: '10m' });
+    const { client } = engine;
+    const before = [1, 2, 3].map((n) => client.startOrchestration('Timers', undefined, { instanceId: `timers-${n}` }));
+    await client.startOrchestration('Events', undefined, { instanceId: 'events' });
+    await Promise.all(before);
+    const since = ports.clock.now();
+    down = true;
+    const outcomes = Promise.all([
+      ...[1, 2, 3].map((n) => client.startOrchestration('Chain', undefined, { instanceId: `chain-${n}` })),
+      ...['a', 'b', 'c'].map((name, index) => client.raiseEvent('events', name, index + 1)),
+    ]);
+    const results = Promise.all([
+      ...[1, 2, 3].map((n) => client.getResult(`timers-${n}`, '10m')),
+      client.getResult('events', '10m'),
+    ]);
+    let early: unknown;
+    outcomes.then(() => (early = down ? 'settled while the database was down' : early), (error: unknown) => (early = error));
+    await eventually(() => ports.clock.now() - since > OUTAGE_MS);
+    expect(early).toBeUndefined();
+    expect(refused).toBeGreaterThan(100);
+    down = false;
+    await outcomes;
+    expect(await results).toEqual([4, 4, 4, [1, 2, 3]]);
+    expect(await Promise.all([1, 2, 3].map((n) => client.getResult(`chain-${n}`, '10m')))).toEqual([21, 21, 21]);
+    expect(engine.runtime.counters.suspended).toBe(0);
+    const perCause = new Map<string, number>();
+    for (const { level, message } of engine.log.lines) {
+      if (level === 'warn' || level === 'error') perCause.set(message, (perCause.get(message) ?? 0) + 1);
+    }
+    const seconds = (ports.clock.now() - since) / 1_000;
+    expect([...perCause].filter(([, lines]) => lines > seconds + 2)).toEqual([]);
+    expect(engine.log.matching(/nobody answers/).length).toBeGreaterThan(5);
   });
 });

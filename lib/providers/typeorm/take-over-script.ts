@@ -19,6 +19,7 @@ export function* takeOverScript(
   const suspects = yield sql.instances.countSuspectCrash(list);
   const counted = suspects.length > 0 ? suspects : yield sql.instances.countCrash(list, now);
   const activities = yield suspects.length > 0 ? sql.activities.takeBackUncounted(list) : sql.activities.takeBack(list);
+  if (nodes === 'all-others') yield sql.instances.adopt(node, list, now);
   yield sql.lanes.removeNodes(list);
   yield sql.lanes.removeLanes(list);
   return { nodes: dead, activities: activities.length, instances: counted.length };

@@ -117,12 +117,14 @@ export class InstanceStatements extends StatementSet {
     return run(this.endSql, bulk(rows), now);
   }
 
+  /** An engine leaves alone what is suspended: an operator's suspension only an operator undoes (protocol 18). */
   suspend(now: number, item: { instanceId: string; generation: string | null; turn: number | null; by: string; code: string; reason: string; builds: string | null }): Statement {
     return query(
       `UPDATE ${this.tables.instance} SET status = 'Suspended', owner = NULL, suspended_by = ${this.p(4)}, suspended_code = ${this.p(5)},
         suspended_reason = ${this.p(6)}, failed_builds = ${this.p(7)}, updated_at = ${this.p(8)}
        WHERE instance_id = ${this.p(1)} AND (${this.p(2)} IS NULL OR generation = ${this.p(2)})
         AND (${this.p(3)} IS NULL OR turn = ${this.p(3)}) AND status NOT IN ${FINAL}
+        AND (${this.p(4)} = 'operator' OR status <> 'Suspended')
        RETURNING instance_id`,
       item.instanceId,
       item.generation,
@@ -198,6 +200,23 @@ export class InstanceStatements extends StatementSet {
     );
   }
 
+  /**
+   * What will run next belongs to the node that took over, before it has committed a turn: a crash in that very turn has to
+   * count, too. Idle instances keep the name of a dead owner, which is as good as none.
+   */
+  adopt(node: string, nodes: string, now: number): Statement {
+    const { instance, activity, timer } = this.tables;
+    return run(
+      `UPDATE ${instance} SET owner = ${this.p(1)}, epoch = epoch + 1
+       WHERE status IN ${OPEN} AND (owner IS NULL OR owner IN ${this.list(2)}) AND (messages_in > messages_seen
+         OR EXISTS (SELECT 1 FROM ${activity} a WHERE a.instance_id = ${instance}.instance_id)
+         OR EXISTS (SELECT 1 FROM ${timer} t WHERE t.instance_id = ${instance}.instance_id AND t.fire_at <= ${this.p(3)}))`,
+      node,
+      nodes,
+      now,
+    );
+  }
+
   /** Graceful: instances of a node that leaves. */
   disown(node: string): Statement {
     return run(`UPDATE ${this.tables.instance} SET owner = NULL, suspect = NULL WHERE owner = ${this.p(1)}`, node);
@@ -205,7 +224,8 @@ export class InstanceStatements extends StatementSet {
 
   load(ids: string): Statement {
     return query(
-      `SELECT instance_id, generation, status, name, version, turn, owner, execution_id, next_event_id, messages_in, messages_seen, crashes,
+      `SELECT instance_id, generation, status, name, version, turn, execution_id, next_event_id, messages_in, messages_seen, crashes,
+        CASE WHEN owner IN (SELECT node FROM ${this.tables.node}) THEN owner END AS owner,
         parent_instance_id, parent_generation, parent_execution_id, parent_schedule_id, cancel_requested, engine_format
        FROM ${this.tables.instance} WHERE instance_id IN ${this.list(1)}`,
       ids,

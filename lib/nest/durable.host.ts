@@ -1,0 +1,77 @@
+import {
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { DurableClient } from '../client/index.js';
+import { DurableRuntime, Registry, type EngineLog } from '../runtime/index.js';
+import type { DurableExplorer } from './durable.explorer.js';
+import { checkModuleOptions, providerOf, type DurableModuleOptions } from './durable-options.js';
+
+/**
+ * One runtime and its client in the life of a Nest application: handlers are found in `onModuleInit`, it runs from
+ * `onApplicationBootstrap`, hands its work back in `onModuleDestroy`, serves clients of requests in flight until
+ * `onApplicationShutdown`, and leaves no handle behind.
+ */
+export class DurableHost implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown, OnApplicationShutdown {
+  readonly client: DurableClient;
+  readonly runtime: DurableRuntime;
+  private readonly registry = new Registry();
+  private starting: Promise<void> | undefined;
+
+  constructor(
+    options: DurableModuleOptions,
+    private readonly name: string,
+    private readonly explorer: DurableExplorer,
+  ) {
+    const { runtime, codec } = checkModuleOptions(options);
+    this.runtime = new DurableRuntime({
+      ...(runtime === false ? {} : runtime),
+      provider: providerOf(options),
+      registry: this.registry,
+      runsInstances: runtime !== false,
+      codec,
+      log: nestLog('DurableModule'),
+      orchestrationLog: nestLog('Orchestration'),
+    });
+    this.client = new DurableClient(this.runtime);
+  }
+
+  onModuleInit(): void {
+    this.explorer.explore(this.registry, this.name);
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.starting ??= this.runtime.start();
+    await this.starting;
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.starting?.catch(() => undefined);
+    await this.runtime.drainWork();
+  }
+
+  beforeApplicationShutdown(): void {
+    // Requests that wait for a result would hold the HTTP server open.
+    this.runtime.waiters.close();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.runtime.stop();
+  }
+}
+
+function nestLog(context: string): EngineLog {
+  const logger = new Logger(context);
+  const line = (message: string, fields?: Readonly<Record<string, unknown>>): string =>
+    fields === undefined || Object.keys(fields).length === 0 ? message : `${message} ${JSON.stringify(fields)}`;
+  return {
+    debug: (message, fields) => logger.debug(line(message, fields)),
+    log: (message, fields) => logger.log(line(message, fields)),
+    warn: (message, fields) => logger.warn(line(message, fields)),
+    error: (message, fields) => logger.error(line(message, fields)),
+  };
+}
