@@ -76,6 +76,7 @@ async function look(epoch: number): Promise<void> {
   const snapshot = await takeSnapshot(paths, { integrity: epoch % 10 === 0 });
   if (snapshot === undefined) return;
   openBefore.set(epoch + 1, snapshot.openActivities);
+  for (const key of snapshot.twofold) violations.push(`${key}: outstanding after life ${epoch}, and recorded`);
   for (const id of snapshot.stuck) violations.push(`${id}: stuck after life ${epoch}`);
   for (const id of snapshot.suspended) violations.push(`${id}: suspended after life ${epoch}`);
   if (snapshot.damage !== undefined) violations.push(`the file after life ${epoch}: ${snapshot.damage}`);

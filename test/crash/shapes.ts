@@ -12,8 +12,8 @@ export interface Receipt {
 interface Shape<Input> {
   /** How often it is started, beside the others. */
   readonly weight: number;
-  input(random: Random): Input;
-  run(ctx: OrchestrationContext, input: Input): Promise<unknown>;
+  readonly input: (random: Random) => Input;
+  readonly run: (ctx: OrchestrationContext, input: Input) => Promise<unknown>;
   /** The output; `undefined` if it depends on more than the input. */
   expected?(input: Input): unknown;
   /** A client sends it messages, or ends it. */

@@ -1,6 +1,8 @@
 import { copyFileSync, existsSync, rmSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { DurableClient } from '../../lib/client/index.js';
+import type { HistoryEvent } from '../../lib/core/history-event.js';
+import type { ActivityCompletionMessage } from '../../lib/core/message.js';
 import { TypeOrmProvider } from '../../lib/providers/typeorm/index.js';
 import { DurableRuntime, Registry } from '../../lib/runtime/index.js';
 import type { Files } from './files.js';
@@ -9,6 +11,8 @@ import type { Files } from './files.js';
 export interface Snapshot {
   /** Activities without a recorded outcome: key, and the attempt and crashes of the row. */
   readonly openActivities: ReadonlyMap<string, { readonly attempt: number; readonly crashes: number }>;
+  /** Activities that are outstanding and have a recorded outcome: never. */
+  readonly twofold: readonly string[];
   readonly stuck: readonly string[];
   readonly suspended: readonly string[];
   readonly most: { readonly instanceCrashes: number; readonly activityCrashes: number };
@@ -43,15 +47,39 @@ export async function takeSnapshot(
       .pluck()
       .get() as number;
     const damage = options.integrity ? integrityOf(db) : undefined;
-    const openActivities = new Map(
-      rows.map((row) => [`${row.instance_id}/${row.execution_id}/${row.schedule_id}`, row]),
+    const recorded = recordedOutcomes(db);
+    const outstanding = new Map(
+      rows.map((row) => [`${row.instance_id}/${row.execution_id}/${row.schedule_id}`, row] as const),
     );
+    const openActivities = new Map([...outstanding].filter(([key]) => !recorded.has(key)));
+    const twofold = [...outstanding.keys()].filter((key) => recorded.has(key));
     const activityCrashes = Math.max(0, ...rows.map((row) => row.crashes));
     const stuck = await withClient(snapshot, (client) => client.management.findStuck());
-    return { openActivities, stuck, suspended, most: { instanceCrashes, activityCrashes }, damage };
+    return { openActivities, twofold, stuck, suspended, most: { instanceCrashes, activityCrashes }, damage };
   } finally {
     db.close();
   }
+}
+
+/** Keys of activities with an outcome in a history or in a message, of instances that have outstanding ones. */
+function recordedOutcomes(db: Sqlite.Database): Set<string> {
+  const busy = 'instance_id IN (SELECT instance_id FROM durable_activity)';
+  const recorded = new Set<string>();
+  const histories = db.prepare(`SELECT instance_id, execution_id, events FROM durable_history WHERE ${busy}`).all();
+  for (const row of histories as { instance_id: string; execution_id: number; events: string }[]) {
+    for (const event of JSON.parse(row.events) as HistoryEvent[]) {
+      if (event.kind !== 'ActivityCompleted' && event.kind !== 'ActivityFailed') continue;
+      recorded.add(`${row.instance_id}/${row.execution_id}/${event.scheduleId}`);
+    }
+  }
+  const messages = db
+    .prepare(`SELECT instance_id, body FROM durable_message WHERE kind = 'activity-completion' AND ${busy}`)
+    .all();
+  for (const row of messages as { instance_id: string; body: string }[]) {
+    const { executionId, scheduleId } = JSON.parse(row.body) as ActivityCompletionMessage;
+    recorded.add(`${row.instance_id}/${executionId}/${scheduleId}`);
+  }
+  return recorded;
 }
 
 interface ActivityRow {

@@ -96,7 +96,6 @@ const turn = (id: string, expectedTurn = 0, changes: Partial<TurnItem> = {}): Tu
   messagesSeen: 0,
   consumed: [],
   executionId: 1,
-  version: '1.0.0',
   nextEventId: 1,
   activities: [],
   closedActivities: [],
@@ -105,7 +104,6 @@ const turn = (id: string, expectedTurn = 0, changes: Partial<TurnItem> = {}): Tu
   children: [],
   messages: [],
   kv: [],
-  cancelRequested: false,
   ...changes,
 });
 

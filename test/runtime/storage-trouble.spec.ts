@@ -134,12 +134,12 @@ describe('an engine over hostile storage', () => {
   it.each(hostilities)('completes 30 instances of every kind with the right results: %j', async (hostility) => {
     const { registry, runs } = programs();
     let hostile!: HostileProvider;
-    // A small backlog sends most activities through claims, a small cache most instances through loads.
+    // Time runs fast so that pauses between attempts are short. A small backlog sends most activities through claims, a small cache most instances through loads.
     const wrap = (provider: Provider): Provider => (hostile = new HostileProvider(provider, hostility));
-    engine = await startEngine(file(), registry, { wrap, activityConcurrency: 4, activityBacklog: 2, cacheSize: 6 });
+    engine = await startEngine(file(), registry, { wrap, ports: fastPorts(10), activityConcurrency: 4, activityBacklog: 2, cacheSize: 6 });
     const { client } = engine;
     const start = (name: string, id: string, input?: unknown) => client.startOrchestration(name, input, { instanceId: id });
-    const result = (id: string) => client.getResult(id, '18s');
+    const result = (id: string) => client.getResult(id, '3m');
     const numbers = Array.from({ length: 12 }, (_, index) => index + 1);
 
     const chains = [1, 2, 3, 4, 5].map(async (n) => {
@@ -182,7 +182,7 @@ describe('an engine over hostile storage', () => {
       await eventually(() => engine.provider.status(`${id}-child`));
       await client.cancelInstance(id, 'enough');
       expect(await codeOf(result(id))).toBe('ERR_DURABLE_CANCELLED');
-      expect((await client.waitForOrchestration(`${id}-child`, '18s')).status).toBe('Cancelled');
+      expect((await client.waitForOrchestration(`${id}-child`, '3m')).status).toBe('Cancelled');
     });
     const counters = [1, 2, 3].map(async (n) => {
       const id = `counter-${n}`;

@@ -3,6 +3,7 @@ import { failureOf } from '../../core/failure.js';
 import { InstanceAlreadyExistsError, NodeDeclaredDeadError } from '../../core/errors.js';
 import type { Message, StartMessage } from '../../core/message.js';
 import type {
+  ActivityClaim,
   AddressedMessage,
   Batch,
   BatchItem,
@@ -335,7 +336,7 @@ class Commit {
     }
   }
 
-  private refuseMissing(items: readonly [ScheduleKey & { instanceId: string }, number][], done: ReadonlySet<string>): void {
+  private refuseMissing(items: readonly [ActivityClaim, number][], done: ReadonlySet<string>): void {
     for (const [item, index] of items) if (!done.has(keyOf(item))) this.verdicts[index] = REFUSED;
   }
 
@@ -444,8 +445,18 @@ const claimRow = (item: ScheduleKey & { instanceId: string; generation: string; 
   item.generation,
   item.claim,
 ];
-const keyOf = (key: ScheduleKey & { instanceId: string }): string => `${key.executionId}/${key.scheduleId}/${key.instanceId}`;
+const keyOf = (key: ActivityClaim): string => `${key.generation}/${key.executionId}/${key.scheduleId}/${key.claim}/${key.instanceId}`;
 const keysOf = (rows: readonly Row[]): Set<string> =>
-  new Set(rows.map((row) => `${String(row['execution_id'])}/${String(row['schedule_id'])}/${String(row['instance_id'])}`));
+  new Set(
+    rows.map((row) =>
+      keyOf({
+        instanceId: row['instance_id'] as string,
+        generation: row['generation'] as string,
+        executionId: row['execution_id'] as number,
+        scheduleId: row['schedule_id'] as number,
+        claim: row['claim'] as number,
+      }),
+    ),
+  );
 const isFinalText = (status: unknown): boolean =>
   status === 'Completed' || status === 'Failed' || status === 'Cancelled' || status === 'Terminated';

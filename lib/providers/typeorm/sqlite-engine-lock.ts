@@ -1,6 +1,6 @@
 import { StorageError } from '../../core/errors.js';
 import type { SqliteConstructor, SqliteDatabase } from './sqlite-connection.js';
-import { isBusy } from './sqlite-errors.js';
+import { isBusy, storageError } from './sqlite-errors.js';
 
 const RETRY_MS = 50;
 
@@ -27,15 +27,16 @@ export class SqliteEngineLock {
   }
 
   private tryAcquire(): boolean {
-    const database = new this.Sqlite(this.path, { timeout: 0 });
+    let database: SqliteDatabase | undefined;
     try {
+      database = new this.Sqlite(this.path, { timeout: 0 });
       database.exec('BEGIN EXCLUSIVE');
       this.held = database;
       return true;
     } catch (error) {
-      database.close();
+      database?.close();
       if (isBusy(error)) return false;
-      throw error;
+      throw storageError(error, this.path);
     }
   }
 

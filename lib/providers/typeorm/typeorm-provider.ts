@@ -76,6 +76,8 @@ export class TypeOrmProvider implements Provider {
     await this.untilFree(() =>
       connection.write(function* (): Script<void> {
         yield { sql: migrationTable(tables, connection.dialect), parameters: [], returns: false };
+        // Writes nothing, but is refused at once where nothing can be written.
+        yield { sql: `DELETE FROM ${tables.migration} WHERE version < 0`, parameters: [], returns: false };
         const rows = yield { sql: `SELECT MAX(version) AS version FROM ${tables.migration}`, parameters: [], returns: true };
         const found = (rows[0]?.['version'] as number | null | undefined) ?? 0;
         const newest = known.at(-1)!.version;

@@ -1,7 +1,8 @@
 import type { Statement } from '../dialect.js';
 import { bulk, query, run, StatementSet, type Cell } from './statement-set.js';
 
-const CLAIM_COLUMNS = { id: 'text', execution: 'integer', schedule: 'integer', generation: 'text', claim: 'integer' } as const;
+const CLAIM_COLUMNS = { id: 'text', execution: 'integer', schedule: 'integer', life: 'text', taken: 'integer' } as const;
+const CLAIM = 'instance_id, execution_id, schedule_id, generation, claim';
 const SCHEDULE_KEY = { instance_id: 'text', execution_id: 'integer', schedule_id: 'integer' } as const;
 const ACTIVITY = {
   ...SCHEDULE_KEY,
@@ -35,8 +36,8 @@ export class ActivityStatements extends StatementSet {
   }
 
   private readonly completeSql = `DELETE FROM ${this.tables.activity} WHERE (instance_id, execution_id, schedule_id, generation, claim) IN
-      (SELECT id, execution, schedule, generation, claim FROM ${this.rows(1, CLAIM_COLUMNS)} AS a)
-    AND node = ${this.p(2)} RETURNING instance_id, execution_id, schedule_id`;
+      (SELECT id, execution, schedule, life, taken FROM ${this.rows(1, CLAIM_COLUMNS)} AS a)
+    AND node = ${this.p(2)} RETURNING ${CLAIM}`;
 
   complete(node: string, rows: readonly (readonly Cell[])[]): Statement {
     return query(this.completeSql, bulk(rows), node);
@@ -46,8 +47,8 @@ export class ActivityStatements extends StatementSet {
       due_at = t.due_at, last_failure = t.failure
     FROM ${this.rows(1, { ...CLAIM_COLUMNS, due_at: 'integer', failure: 'text' })} AS t
     WHERE a.instance_id = t.id AND a.execution_id = t.execution AND a.schedule_id = t.schedule
-      AND a.generation = t.generation AND a.claim = t.claim AND a.node = ${this.p(2)}
-    RETURNING instance_id, execution_id, schedule_id`;
+      AND a.generation = t.life AND a.claim = t.taken AND a.node = ${this.p(2)}
+    RETURNING ${CLAIM}`;
 
   retry(node: string, rows: readonly (readonly Cell[])[]): Statement {
     return query(this.retrySql, bulk(rows), node);
@@ -56,8 +57,8 @@ export class ActivityStatements extends StatementSet {
   private readonly releaseSql = `UPDATE ${this.tables.activity} AS a SET node = NULL
     FROM ${this.rows(1, CLAIM_COLUMNS)} AS t
     WHERE a.instance_id = t.id AND a.execution_id = t.execution AND a.schedule_id = t.schedule
-      AND a.generation = t.generation AND a.claim = t.claim AND a.node = ${this.p(2)}
-    RETURNING instance_id, execution_id, schedule_id`;
+      AND a.generation = t.life AND a.claim = t.taken AND a.node = ${this.p(2)}
+    RETURNING ${CLAIM}`;
 
   release(node: string, rows: readonly (readonly Cell[])[]): Statement {
     return query(this.releaseSql, bulk(rows), node);
