@@ -1,128 +1,135 @@
 import { Injectable } from '@nestjs/common';
-import { ContextIdFactory, DiscoveryService, ModuleRef } from '@nestjs/core';
-import type { ActivityContext } from '../core/activity-context.js';
+import { DiscoveryService } from '@nestjs/core';
 import { RegistrationError } from '../core/errors.js';
-import type { OrchestrationClass } from '../replay/index.js';
+import type { ActivityMethod, OrchestrationClass } from '../replay/index.js';
 import type { Registry } from '../runtime/index.js';
-import { DEFAULT_RUNTIME } from './durable.constants.js';
+import { activityCaller } from './activity-caller.js';
+import { candidateOf, defaultNameOf, isClass, type Candidate, type Wrapper } from './candidate.js';
 import { DurableMetadataAccessor, type AnyClass, type DeclaredActivity } from './durable-metadata.accessor.js';
-
-type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
-type Methods = Record<string, (...args: unknown[]) => unknown>;
-
-const SHORTEST_NAME = 3;
+import { DEFAULT_RUNTIME, LIFECYCLE_TOKEN_PREFIX } from './durable.constants.js';
+import { orchestrationFactory } from './orchestration-factory.js';
 
 /** Finds the handlers of the whole application, whatever module declares them, and puts them into a registry. */
 @Injectable()
 export class DurableExplorer {
   constructor(
     private readonly discovery: DiscoveryService,
-    private readonly moduleRef: ModuleRef,
     private readonly metadata: DurableMetadataAccessor,
   ) {}
 
   /** @throws RegistrationError naming class, method and mend; nothing is skipped silently. */
   explore(registry: Registry, runtime: string): void {
-    const seen = new Set<unknown>();
-    for (const wrapper of [...this.discovery.getProviders(), ...this.discovery.getControllers()]) {
-      const type = classOf(wrapper);
-      if (type === undefined || wrapper.isAlias || seen.has(type)) continue;
-      seen.add(type);
+    const providers = this.discovery.getProviders();
+    const isOurs = this.runtimeFilter(providers, runtime);
+    const services = new Map<AnyClass, Service>();
+    for (const candidate of candidates([...providers, ...this.discovery.getControllers()])) {
+      const { type } = candidate;
       const orchestration = this.metadata.orchestration(type);
-      if (orchestration !== undefined && (orchestration.runtime ?? DEFAULT_RUNTIME) === runtime) this.addOrchestration(registry, type, wrapper);
-      const activities = this.metadata.activities(type).filter((activity) => (activity.runtime ?? DEFAULT_RUNTIME) === runtime);
-      if (activities.length > 0) this.addService(registry, type, wrapper, activities);
+      if (orchestration !== undefined && isOurs(orchestration.runtime, `class ${type.name}`))
+        this.addOrchestration(registry, candidate);
+      const activities = this.activitiesOf(candidate).filter((it) => isOurs(it.runtime, `${type.name}.${it.method}()`));
+      if (activities.length > 0) services.set(type, this.addService(registry, candidate, activities));
     }
+    addAliases(registry, providers, services);
   }
 
-  private addOrchestration(registry: Registry, type: AnyClass, wrapper: Wrapper): void {
-    const where = `class ${type.name}`;
-    const { name = defaultName(type), version, aliases } = this.metadata.orchestration(type)!;
-    const parameters = (Reflect.getMetadata('design:paramtypes', type) as unknown[] | undefined)?.length ?? type.length;
-    if (parameters > 0) {
-      throw new RegistrationError(where, `is an orchestration with ${parameters} constructor parameter(s)`, 'reach services lazily with ctx.activities(Service), or inject deterministic helpers as properties');
+  /** Handlers of other runtimes are left to them; those of a runtime nobody has are a mistake. */
+  private runtimeFilter(
+    providers: readonly Wrapper[],
+    own: string,
+  ): (runtime: string | undefined, where: string) => boolean {
+    const names = providers.flatMap(({ token }) =>
+      typeof token === 'string' && token.startsWith(LIFECYCLE_TOKEN_PREFIX)
+        ? [token.slice(LIFECYCLE_TOKEN_PREFIX.length)]
+        : [],
+    );
+    if (names.filter((name) => name === own).length > 1) {
+      throw new RegistrationError(
+        'DurableModule',
+        `is registered twice ${own === DEFAULT_RUNTIME ? 'without a name' : `with the name ${JSON.stringify(own)}`}`,
+        'call forRoot() once, or give each runtime a name',
+      );
     }
-    if (typeof (type.prototype as Methods)['run'] !== 'function') {
-      throw new RegistrationError(where, 'has @Orchestration() but no method run', 'add async run(ctx: OrchestrationContext, input)');
-    }
-    if (!wrapper.isDependencyTreeStatic() || wrapper.isTransient) {
-      throw new RegistrationError(where, 'is an orchestration that is, or depends on, a request-scoped or transient provider', 'make it and its injected properties singletons');
-    }
-    const injected = injectedProperties(type, wrapper);
-    const create = (): OrchestrationInstance => Object.assign(new (type as unknown as new () => OrchestrationInstance)(), injected());
-    registry.addOrchestration({ name, version, aliases, type: type as unknown as OrchestrationClass, create: create as never, where });
-  }
-
-  private addService(registry: Registry, type: AnyClass, wrapper: Wrapper, activities: readonly DeclaredActivity[]): void {
-    for (const { method, name, aliases, options, contextIndex } of activities) {
-      const call = this.caller(type, wrapper, method);
-      registry.addActivity({
-        name: name ?? `${defaultName(type)}.${method}`,
-        aliases,
-        options,
-        where: `${type.name}.${method}()`,
-        run: (args, context) => call(withContext(args, contextIndex, context), context),
-      });
-    }
-    registry.addService(type, activities.map(({ method, name }) => ({ method, name: name ?? `${defaultName(type)}.${method}` })));
-  }
-
-  private caller(type: AnyClass, wrapper: Wrapper, method: string): (args: unknown[], context: ActivityContext) => unknown {
-    if (wrapper.isDependencyTreeStatic() && !wrapper.isTransient) {
-      return (args) => {
-        const host = wrapper.instance as Methods;
-        if (typeof host[method] !== 'function') {
-          throw new RegistrationError(`${type.name}.${method}()`, 'is not a function of the provider that replaces it', 'give the mock this method');
-        }
-        return host[method](...args);
-      };
-    }
-    // A host of its own for every attempt; its providers can inject REQUEST and get the activity's context.
-    return async (args, context) => {
-      const contextId = ContextIdFactory.create();
-      this.moduleRef.registerRequestByContextId(context, contextId);
-      const host = await this.moduleRef.resolve<Methods>(wrapper.token as never, contextId, { strict: false });
-      return host[method]!(...args);
+    return (runtime = DEFAULT_RUNTIME, where) => {
+      if (names.includes(runtime)) return runtime === own;
+      throw new RegistrationError(
+        where,
+        runtime === DEFAULT_RUNTIME
+          ? 'names no runtime, and every runtime here has a name'
+          : `names the runtime ${JSON.stringify(runtime)}, which is not here`,
+        `give its decorator one of the runtimes ${names.join(', ')}`,
+      );
     };
   }
+
+  private addOrchestration(registry: Registry, candidate: Candidate): void {
+    const { type } = candidate;
+    const where = `class ${type.name}`;
+    const { name = defaultNameOf(type), version, aliases } = this.metadata.orchestration(type)!;
+    registry.addOrchestration({
+      name,
+      version,
+      aliases,
+      type: type as unknown as OrchestrationClass,
+      create: orchestrationFactory(candidate, this.metadata),
+      where,
+    });
+  }
+
+  /** Those of the class, and those only its substitute declares: the token may be an abstract port. */
+  private activitiesOf({ type, substitute }: Candidate): DeclaredActivity[] {
+    const own = this.metadata.activities(type);
+    if (substitute === undefined) return own;
+    const more = this.metadata.activities(substitute).filter(({ method }) => !own.some((it) => it.method === method));
+    return [...own, ...more];
+  }
+
+  private addService(registry: Registry, candidate: Candidate, activities: readonly DeclaredActivity[]): Service {
+    const { type, substitute, wrapper } = candidate;
+    const methods = activities.map((activity): ActivityMethod => {
+      const { method, aliases, options } = activity;
+      const where = `${type.name}.${method}()`;
+      const name = activity.name ?? `${defaultNameOf(type, method)}.${method}`;
+      registry.addActivity({ name, aliases, options, where, run: activityCaller(candidate, activity) });
+      return { method, name };
+    });
+    registry.addService(type, methods);
+    return { wrapper, methods, substitute };
+  }
 }
 
-interface OrchestrationInstance {
-  run(...args: never[]): Promise<unknown>;
+interface Service {
+  readonly wrapper: Wrapper;
+  readonly methods: readonly ActivityMethod[];
+  readonly substitute: AnyClass | undefined;
 }
 
-/** The token's class where there is one: a mock of `overrideProvider(Service)` has no metadata of its own. */
-function classOf(wrapper: Wrapper): AnyClass | undefined {
-  if (isClass(wrapper.token)) return wrapper.token;
-  if (isClass(wrapper.metatype) && !wrapper.inject) return wrapper.metatype;
-  const instance: unknown = wrapper.instance;
-  if (typeof instance !== 'object' || instance === null) return undefined;
-  const prototype: unknown = Object.getPrototypeOf(instance);
-  if (prototype === null || prototype === Object.prototype) return undefined;
-  const type: unknown = (prototype as { constructor?: unknown }).constructor;
-  return isClass(type) ? type : undefined;
+/** Each class once; the provider whose token is the class itself stands for it. @throws RegistrationError */
+function candidates(wrappers: readonly Wrapper[]): Candidate[] {
+  const found = new Map<AnyClass, Candidate>();
+  for (const candidate of wrappers.map(candidateOf)) {
+    if (candidate === undefined) continue;
+    const { type, wrapper } = candidate;
+    const other = found.get(type);
+    if (other === undefined || (wrapper.token === type && other.wrapper.token !== type)) found.set(type, candidate);
+  }
+  return [...found.values()];
 }
 
-const isClass = (value: unknown): value is AnyClass => typeof value === 'function' && value.prototype !== undefined && value.prototype !== null;
-
-/** A minifier would make two builds disagree about what `a` is. */
-function defaultName(type: AnyClass): string {
-  if (type.name.length >= SHORTEST_NAME) return type.name;
-  throw new RegistrationError(`class ${JSON.stringify(type.name)}`, 'has a name that looks minified', 'give its decorators a name');
-}
-
-/** Properties Nest injected into its own instance, read when the first execution needs them. */
-function injectedProperties(type: AnyClass, wrapper: Wrapper): () => Record<string, unknown> {
-  const declared = (Reflect.getMetadata('self:properties_metadata', type) as { key: string }[] | undefined) ?? [];
-  if (declared.length === 0) return () => ({});
-  let values: Record<string, unknown> | undefined;
-  return () => (values ??= Object.fromEntries(declared.map(({ key }) => [key, (wrapper.instance as Record<string, unknown>)[key]])));
-}
-
-function withContext(args: readonly unknown[], index: number | undefined, context: ActivityContext): unknown[] {
-  const list = [...args];
-  if (index === undefined) return list;
-  while (list.length < index) list.push(undefined);
-  list[index] = context;
-  return list;
+/** `{ provide: Port, useExisting: Service }` lets orchestrations name the port, and a substitute be named itself. */
+function addAliases(registry: Registry, providers: readonly Wrapper[], services: ReadonlyMap<AnyClass, Service>): void {
+  const named = new Set<AnyClass>(services.keys());
+  const add = (type: AnyClass, methods: readonly ActivityMethod[]): void => {
+    if (named.has(type)) return;
+    named.add(type);
+    registry.addService(type, methods);
+  };
+  for (const { substitute, methods } of services.values()) if (substitute !== undefined) add(substitute, methods);
+  for (const alias of providers) {
+    if (!alias.isAlias || !isClass(alias.token)) continue;
+    const target = [...services].find(
+      ([type, { wrapper }]) => alias.inject?.[0] === type || alias.inject?.[0] === wrapper.token,
+    );
+    if (target !== undefined) add(alias.token, target[1].methods);
+  }
 }

@@ -14,5 +14,8 @@ export const {
 } = new ConfigurableModuleBuilder<DurableModuleOptions>({ moduleName: 'Durable' })
   .setClassMethodName('forRoot')
   .setFactoryMethodName('createDurableOptions')
-  .setExtras<DurableModuleExtras>({ isGlobal: true, name: undefined }, (definition, { isGlobal = true }) => ({ ...definition, global: isGlobal }))
+  .setExtras<DurableModuleExtras>({ isGlobal: true, name: undefined }, (definition, { isGlobal = true }) => ({
+    ...definition,
+    global: isGlobal,
+  }))
   .build();

@@ -1,6 +1,17 @@
 import 'reflect-metadata';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Body, Controller, Get, Inject, Injectable, Module, Param, Post, Scope, type INestApplication } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Get,
+  Inject,
+  Injectable,
+  Module,
+  Param,
+  Post,
+  Scope,
+  type INestApplication,
+} from '@nestjs/common';
 import { REQUEST } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
@@ -20,7 +31,10 @@ import { temporaryDirectory } from '../support/engine.js';
 
 let directory: ReturnType<typeof temporaryDirectory>;
 const apps: INestApplication[] = [];
-const storage = (name = 'durable') => ({ type: 'better-sqlite3' as const, database: join(directory.path, `${name}.sqlite`) });
+const storage = (name = 'durable') => ({
+  type: 'better-sqlite3' as const,
+  database: join(directory.path, `${name}.sqlite`),
+});
 
 beforeEach(() => {
   directory = temporaryDirectory();
@@ -95,7 +109,10 @@ class GreetingsModule {}
 
 type Metadata = Parameters<typeof Test.createTestingModule>[0];
 
-async function boot(metadata: Metadata, change: (builder: ReturnType<typeof Test.createTestingModule>) => typeof builder = (builder) => builder): Promise<INestApplication> {
+async function boot(
+  metadata: Metadata,
+  change: (builder: ReturnType<typeof Test.createTestingModule>) => typeof builder = (builder) => builder,
+): Promise<INestApplication> {
   const testing = await change(Test.createTestingModule(metadata)).compile();
   const app = testing.createNestApplication({ logger: false });
   apps.push(app);
@@ -105,8 +122,13 @@ async function boot(metadata: Metadata, change: (builder: ReturnType<typeof Test
 
 describe.each(['express', 'fastify'] as const)('on %s', (kind) => {
   it('runs orchestrations for controllers and answers their errors with HTTP statuses', async () => {
-    const testing = await Test.createTestingModule({ imports: [DurableModule.forRoot({ storage: storage() }), GreetingsModule] }).compile();
-    const app = kind === 'express' ? testing.createNestApplication({ logger: false }) : testing.createNestApplication<NestFastifyApplication>(new FastifyAdapter(), { logger: false });
+    const testing = await Test.createTestingModule({
+      imports: [DurableModule.forRoot({ storage: storage() }), GreetingsModule],
+    }).compile();
+    const app =
+      kind === 'express'
+        ? testing.createNestApplication({ logger: false })
+        : testing.createNestApplication<NestFastifyApplication>(new FastifyAdapter(), { logger: false });
     apps.push(app);
     await app.init();
     if (kind === 'fastify') await (app as NestFastifyApplication).getHttpAdapter().getInstance().ready();
@@ -141,7 +163,10 @@ describe('the module', () => {
         return { storage: storage('class') };
       }
     }
-    for (const module of [DurableModule.forRootAsync({ useFactory: () => ({ storage: storage('factory') }) }), DurableModule.forRootAsync({ useClass: Options })]) {
+    for (const module of [
+      DurableModule.forRootAsync({ useFactory: () => ({ storage: storage('factory') }) }),
+      DurableModule.forRootAsync({ useClass: Options }),
+    ]) {
       const app = await boot({ imports: [module, GreetingsModule] });
       const handle = await app.get(DurableClient).startOrchestration(Greet, 'Ada');
       expect(await handle.result({ timeout: '10s' })).toContain('Hello');
@@ -163,11 +188,16 @@ describe('the module', () => {
   });
 
   it.each<[string, object, RegExp]>([
-    ['a database that is only in memory', { type: 'better-sqlite3', database: ':memory:' }, /storage\.database is ":memory:"/],
+    [
+      'a database that is only in memory',
+      { type: 'better-sqlite3', database: ':memory:' },
+      /storage\.database is ":memory:"/,
+    ],
     ['a database type without a dialect', { type: 'mongodb' }, /storage\.type is "mongodb"/],
     ['no object', 5 as never, /storage is 5/],
   ])('refuses %s', async (_, bad, message) => {
-    await expect(boot({ imports: [DurableModule.forRoot({ storage: bad as never }), GreetingsModule] })).rejects.toThrow(message);
+    const start = async () => boot({ imports: [DurableModule.forRoot({ storage: bad as never }), GreetingsModule] });
+    await expect(start()).rejects.toThrow(message);
   });
 
   it('serves several named runtimes in one application', async () => {
@@ -185,17 +215,28 @@ describe('the module', () => {
       ) {}
     }
     const app = await boot({
-      imports: [DurableModule.forRoot({ storage: storage() }), DurableModule.forRoot({ name: 'billing', storage: storage('billing') }), GreetingsModule],
+      imports: [
+        DurableModule.forRoot({ storage: storage() }),
+        DurableModule.forRoot({ name: 'billing', storage: storage('billing') }),
+        GreetingsModule,
+      ],
       providers: [Bill, Office],
     });
     const { billing, main } = app.get(Office);
     expect(await (await billing.startOrchestration(Bill, 21)).result({ timeout: '10s' })).toBe(42);
-    await expect(main.startOrchestration(Bill, 21)).rejects.toMatchObject({ code: 'ERR_DURABLE_UNKNOWN_ORCHESTRATION' });
-    await expect(billing.startOrchestration(Greet, 'x')).rejects.toMatchObject({ code: 'ERR_DURABLE_UNKNOWN_ORCHESTRATION' });
+    await expect(main.startOrchestration(Bill, 21)).rejects.toMatchObject({
+      code: 'ERR_DURABLE_UNKNOWN_ORCHESTRATION',
+    });
+    await expect(billing.startOrchestration(Greet, 'x')).rejects.toMatchObject({
+      code: 'ERR_DURABLE_UNKNOWN_ORCHESTRATION',
+    });
   });
 
   it('runs two applications in one process, each on its own file', async () => {
-    const [first, second] = [await boot({ imports: [DurableModule.forRoot({ storage: storage('one') }), GreetingsModule] }), await boot({ imports: [DurableModule.forRoot({ storage: storage('two') }), GreetingsModule] })];
+    const [first, second] = [
+      await boot({ imports: [DurableModule.forRoot({ storage: storage('one') }), GreetingsModule] }),
+      await boot({ imports: [DurableModule.forRoot({ storage: storage('two') }), GreetingsModule] }),
+    ];
     for (const app of [first, second]) {
       const handle = await app.get(DurableClient).startOrchestration(Greet, 'Ada', { instanceId: 'same' });
       expect(await handle.result({ timeout: '10s' })).toContain('seen 1');
@@ -203,7 +244,9 @@ describe('the module', () => {
   });
 
   it('lets a client-only application start what another one runs', async () => {
-    const api = await boot({ imports: [DurableModule.forRoot({ storage: storage(), runtime: false }), GreetingsModule] });
+    const api = await boot({
+      imports: [DurableModule.forRoot({ storage: storage(), runtime: false }), GreetingsModule],
+    });
     const handle = await api.get(DurableClient).startOrchestration(Greet, 'Ada', { instanceId: 'far' });
     expect((await handle.status()).status).toBe('Pending');
     await boot({ imports: [DurableModule.forRoot({ storage: storage() }), GreetingsModule] });
@@ -225,7 +268,9 @@ describe('the module', () => {
 describe('handlers', () => {
   it('are found behind mocks of overrideProvider', async () => {
     const greet = jest.fn(async (name: string) => `mock ${name}`);
-    const app = await boot({ imports: [DurableModule.forRoot({ storage: storage() }), GreetingsModule] }, (builder) => builder.overrideProvider(Greeter).useValue({ greet }));
+    const app = await boot({ imports: [DurableModule.forRoot({ storage: storage() }), GreetingsModule] }, (builder) =>
+      builder.overrideProvider(Greeter).useValue({ greet }),
+    );
     const handle = await app.get(DurableClient).startOrchestration(Greet, 'Ada');
     expect(await handle.result({ timeout: '10s' })).toBe('mock Ada seen 1, discount 7');
     expect(greet).toHaveBeenCalledTimes(1);
@@ -250,7 +295,10 @@ describe('handlers', () => {
         return ctx.activities(PerAttempt).attempt();
       }
     }
-    const app = await boot({ imports: [DurableModule.forRoot({ storage: storage() })], providers: [PerAttempt, Scoped] });
+    const app = await boot({
+      imports: [DurableModule.forRoot({ storage: storage() })],
+      providers: [PerAttempt, Scoped],
+    });
     const handle = await app.get(DurableClient).startOrchestration(Scoped, undefined, { instanceId: 's' });
     expect(await handle.result({ timeout: '10s' })).toBe('host 2 of s');
   });
@@ -258,7 +306,9 @@ describe('handlers', () => {
   it('say at once which method lacks its decorator', async () => {
     const app = await boot({ imports: [DurableModule.forRoot({ storage: storage() }), GreetingsModule] });
     const handle = await app.get(DurableClient).startOrchestration(Undecorated, undefined);
-    await expect(handle.result({ timeout: '10s' })).rejects.toThrow(/Greeter\.plain\(\) is not an activity: add @Activity\(\)/);
+    await expect(handle.result({ timeout: '10s' })).rejects.toThrow(
+      /Greeter\.plain\(\) is not an activity: add @Activity\(\)/,
+    );
   });
 
   it('of a base class serve its subclass under the names of the subclass', async () => {
@@ -272,7 +322,10 @@ describe('handlers', () => {
         return ctx.activities(LoudGreeter).greet('Ada', 2);
       }
     }
-    const app = await boot({ imports: [DurableModule.forRoot({ storage: storage() })], providers: [LoudGreeter, Loud] });
+    const app = await boot({
+      imports: [DurableModule.forRoot({ storage: storage() })],
+      providers: [LoudGreeter, Loud],
+    });
     const handle = await app.get(DurableClient).startOrchestration(Loud, undefined);
     expect(await handle.result({ timeout: '10s' })).toContain('Hello, Hello, Ada!!!');
   });
@@ -357,14 +410,136 @@ describe('the boot', () => {
       /class ScopedOne is an orchestration that is, or depends on, a request-scoped/,
     ],
   ])('fails on %s, naming class and mend', async (_, providers, message) => {
-    await expect(boot({ imports: [DurableModule.forRoot({ storage: storage() })], providers: providers() })).rejects.toThrow(message);
+    await expect(
+      boot({ imports: [DurableModule.forRoot({ storage: storage() })], providers: providers() }),
+    ).rejects.toThrow(message);
   });
 
   it.each<[string, () => unknown, RegExp]>([
-    ['a static activity', () => class Statics { @Activity() static async go(): Promise<void> {} }, /Statics\.go is a static method/],
-    ['an accessor', () => class Accessor { @Activity() get go(): number { return 1; } }, /Accessor\.go is an accessor/],
-    ['a misspelt option', () => class Typo { @Activity({ retires: 3 } as never) async go(): Promise<void> {} }, /Typo\.go has the unknown option "retires"/],
-    ['a bad retry', () => class Retry { @Activity({ retry: { maxAttempts: 0 } }) async go(): Promise<void> {} }, /maxAttempts is 0/],
+    [
+      'a static activity',
+      () => {
+        class Statics {
+          @Activity() static async go(): Promise<void> {}
+        }
+        return Statics;
+      },
+      /Statics\.go is a static method/,
+    ],
+    [
+      'an accessor',
+      () => {
+        class Accessor {
+          @Activity() get go(): number {
+            return 1;
+          }
+        }
+        return Accessor;
+      },
+      /Accessor\.go is an accessor/,
+    ],
+    [
+      'a property',
+      () => {
+        class Property {
+          @(Activity() as PropertyDecorator) go = async () => undefined;
+        }
+        return Property;
+      },
+      /Property\.go is an accessor or property/,
+    ],
+    [
+      'a method without a text name',
+      () => {
+        const key = Symbol('go');
+        class Symbolic {
+          @Activity() async [key](): Promise<void> {}
+        }
+        return Symbolic;
+      },
+      /Symbolic\.Symbol\(go\) is an activity named by a symbol/,
+    ],
+    [
+      'a misspelt option',
+      () => {
+        class Typo {
+          @Activity({ retires: 3 } as never) async go(): Promise<void> {}
+        }
+        return Typo;
+      },
+      /Typo\.go has the unknown option "retires"/,
+    ],
+    [
+      'a name in the place of options',
+      () => {
+        class Text {
+          @Activity('charge' as never) async go(): Promise<void> {}
+        }
+        return Text;
+      },
+      /Text\.go has the options "charge"/,
+    ],
+    [
+      'aliases that are no list',
+      () => {
+        class Alias {
+          @Activity({ aliases: 'Old' as never }) async go(): Promise<void> {}
+        }
+        return Alias;
+      },
+      /Alias\.go has the aliases "Old"/,
+    ],
+    [
+      'a bad retry',
+      () => {
+        class Retry {
+          @Activity({ retry: { maxAttempts: 0 } }) async go(): Promise<void> {}
+        }
+        return Retry;
+      },
+      /Retry\.go.*maxAttempts is 0/,
+    ],
+    [
+      'a version that is none',
+      () => {
+        @Orchestration({ version: '1' })
+        class Versioned {}
+        return Versioned;
+      },
+      /class Versioned has the version "1"/,
+    ],
+    [
+      'an empty orchestration name',
+      () => {
+        @Orchestration('')
+        class Nameless {}
+        return Nameless;
+      },
+      /class Nameless "" must not be empty/,
+    ],
+    [
+      'the context in a constructor',
+      () => {
+        class Constructed {
+          constructor(@ActivityCtx() readonly activity?: ActivityContext) {}
+        }
+        return Constructed;
+      },
+      /Constructed\.constructor has a parameter @ActivityCtx\(\)/,
+    ],
+    [
+      'two contexts in one method',
+      () => {
+        class Twice {
+          @Activity() async go(
+            @ActivityCtx() _a?: ActivityContext,
+            @ActivityCtx() _b?: ActivityContext,
+          ): Promise<void> {}
+        }
+        return Twice;
+      },
+      /Twice\.go has two parameters @ActivityCtx\(\)/,
+    ],
   ])('refuses %s when the class is defined', (_, define, message) => {
     expect(define).toThrow(message);
   });

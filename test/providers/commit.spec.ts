@@ -130,14 +130,30 @@ const child = (id: string, relation: NewChild['relation'] = 'attached'): NewChil
 });
 
 const event = (name: string, data = '0'): Message => ({ kind: 'external-event', name, data });
-const send = (id: string, message: Message = event('e'), generation?: string): SendItem => ({ kind: 'send', instanceId: id, message, ...(generation !== undefined && { generation }) });
-const claim = (limit = 10, tags: string[] = [], names = ['work']): ClaimActivitiesItem => ({ kind: 'claim-activities', limit, names, tags });
+const send = (id: string, message: Message = event('e'), generation?: string): SendItem => ({
+  kind: 'send',
+  instanceId: id,
+  message,
+  ...(generation !== undefined && { generation }),
+});
+const claim = (limit = 10, tags: string[] = [], names = ['work']): ClaimActivitiesItem => ({
+  kind: 'claim-activities',
+  limit,
+  names,
+  tags,
+});
 const completion = (of: ActivityClaim, result = '"done"'): CompleteActivityItem => ({
   kind: 'complete-activity',
   ...keyOf(of),
   message: { kind: 'activity-completion', executionId: of.executionId, scheduleId: of.scheduleId, attempts: 1, result },
 });
-const keyOf = ({ instanceId, generation, executionId, scheduleId, claim: claimed }: ActivityClaim): ActivityClaim => ({ instanceId, generation, executionId, scheduleId, claim: claimed });
+const keyOf = ({ instanceId, generation, executionId, scheduleId, claim: claimed }: ActivityClaim): ActivityClaim => ({
+  instanceId,
+  generation,
+  executionId,
+  scheduleId,
+  claim: claimed,
+});
 const history = (...kinds: string[]) => ({
   executionId: 1,
   firstEventId: 1,
@@ -155,7 +171,14 @@ const suspend = (id: string, changes: Partial<SuspendItem> = {}): SuspendItem =>
   ...changes,
 });
 const bySystem = (id: string, buildId: string, changes: Partial<SuspendItem> = {}): SuspendItem =>
-  suspend(id, { by: 'engine', code: 'ERR_DURABLE_NONDETERMINISM', buildId, generation: generationOf(id), expectedTurn: 0, ...changes });
+  suspend(id, {
+    by: 'engine',
+    code: 'ERR_DURABLE_NONDETERMINISM',
+    buildId,
+    generation: generationOf(id),
+    expectedTurn: 0,
+    ...changes,
+  });
 
 /** Everything in the file, as another process sees it. */
 function rows<R = Record<string, unknown>>(sql: string, ...parameters: unknown[]): R[] {
@@ -167,8 +190,10 @@ function rows<R = Record<string, unknown>>(sql: string, ...parameters: unknown[]
   }
 }
 const everything = () => Object.fromEntries(TABLES.map((table) => [table, rows(`SELECT * FROM durable_${table}`)]));
-const countOf = (table: string, id: string): number => rows<{ n: number }>(`SELECT count(*) AS n FROM durable_${table} WHERE instance_id = ?`, id)[0]!.n;
-const countersOf = (id: string) => rows(`SELECT messages_in, messages_seen FROM durable_instance WHERE instance_id = ?`, id)[0];
+const countOf = (table: string, id: string): number =>
+  rows<{ n: number }>(`SELECT count(*) AS n FROM durable_${table} WHERE instance_id = ?`, id)[0]!.n;
+const countersOf = (id: string) =>
+  rows(`SELECT messages_in, messages_seen FROM durable_instance WHERE instance_id = ?`, id)[0];
 const change = (sql: string): void => {
   const database = new Sqlite(file());
   database.exec(sql);
@@ -179,7 +204,11 @@ const claimed = ({ verdicts }: BatchResult, index = 0): readonly ClaimedActivity
   if (verdict.kind !== 'claimed') throw new Error(`it is ${verdict.kind}`);
   return verdict.activities!;
 };
-const codeOf = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => 'resolved', (error: { code: unknown }) => error.code);
+const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => 'resolved',
+    (error: { code: unknown }) => error.code,
+  );
 
 /** A turn that would leave rows in every table. */
 const fullTurn = (id: string, expectedTurn: number, changes: Partial<TurnItem> = {}): TurnItem =>
@@ -203,7 +232,14 @@ describe('the fence', () => {
 
   it('lets a turn in that fits, and moves the turn number', async () => {
     expect(await a.kinds(fullTurn('i', 0, { messagesSeen: 1, consumed: [1] }))).toEqual(['accepted']);
-    expect(await a.load('i')).toMatchObject({ turn: 1, status: 'Running', nextEventId: 2, messagesIn: 3, messagesSeen: 1, owner: null });
+    expect(await a.load('i')).toMatchObject({
+      turn: 1,
+      status: 'Running',
+      nextEventId: 2,
+      messagesIn: 3,
+      messagesSeen: 1,
+      owner: null,
+    });
     expect(await a.provider.status('i')).toMatchObject({ customStatus: '"busy"' });
     expect(TABLES.map((table) => countOf(table, 'i'))).toEqual([1, 1, 2, 2, 1, 1]);
     expect(await a.provider.statuses(['i-child', 'i-free'])).toHaveLength(2);
@@ -243,12 +279,24 @@ describe('the fence', () => {
     expect(verdicts).toEqual([{ kind: 'refused' }]);
     expect([delivered, started]).toEqual([[], []]);
     expect(everything()).toEqual(before);
-    const kinds = await a.kinds(start('early'), refused, turn('neighbour', 0, { kv: [{ key: 'n', value: '1' }] }), send('neighbour'), start('late'));
+    const kinds = await a.kinds(
+      start('early'),
+      refused,
+      turn('neighbour', 0, { kv: [{ key: 'n', value: '1' }] }),
+      send('neighbour'),
+      start('late'),
+    );
     expect(kinds).toEqual(['accepted', 'refused', 'accepted', 'accepted', 'accepted']);
     expect(TABLES.filter((table) => table !== 'instance').map((table) => countOf(table, refused.instanceId))).toEqual(
-      TABLES.filter((table) => table !== 'instance').map((table) => before[table]!.filter((row) => (row as { instance_id: string }).instance_id === refused.instanceId).length),
+      TABLES.filter((table) => table !== 'instance').map(
+        (table) =>
+          before[table]!.filter((row) => (row as { instance_id: string }).instance_id === refused.instanceId).length,
+      ),
     );
-    expect((await a.load('neighbour')).messages.map(({ message }) => message.kind)).toEqual(['start', 'external-event']);
+    expect((await a.load('neighbour')).messages.map(({ message }) => message.kind)).toEqual([
+      'start',
+      'external-event',
+    ]);
     expect(await a.provider.statuses([`${refused.instanceId}-child`, `${refused.instanceId}-free`])).toEqual([]);
   });
 
@@ -271,7 +319,10 @@ describe('the fence', () => {
   });
 
   it('takes a start and its first turn in one batch, without storing the start message', async () => {
-    const { verdicts } = await a.commit(start('n'), turn('n', 0, { consumed: [1], messagesSeen: 1, history: history('OrchestrationStarted'), nextEventId: 2 }));
+    const { verdicts } = await a.commit(
+      start('n'),
+      turn('n', 0, { consumed: [1], messagesSeen: 1, history: history('OrchestrationStarted'), nextEventId: 2 }),
+    );
     expect(verdicts.map(({ kind }) => kind)).toEqual(['accepted', 'accepted']);
     expect(countOf('message', 'n')).toBe(0);
     expect(countersOf('n')).toEqual({ messages_in: 1, messages_seen: 1 });
@@ -287,7 +338,9 @@ describe('the fence', () => {
   it('clears crashes and suspicion', async () => {
     change(`UPDATE durable_instance SET crashes = 5, suspect = 'a' WHERE instance_id = 'i'`);
     await a.commit(turn('i'));
-    expect(rows(`SELECT crashes, suspect FROM durable_instance WHERE instance_id = 'i'`)).toEqual([{ crashes: 0, suspect: null }]);
+    expect(rows(`SELECT crashes, suspect FROM durable_instance WHERE instance_id = 'i'`)).toEqual([
+      { crashes: 0, suspect: null },
+    ]);
   });
 });
 
@@ -311,7 +364,19 @@ describe('a batch that is committed again under its number', () => {
     // No instance has two turns in one batch; the refused one is of an older life.
     (batch.items as BatchItem[])[5] = fullTurn('i', 0, { generation: 'older life' });
     const first = await a.provider.commit('a', 0, batch, 0);
-    const kinds = ['exists', 'accepted', 'finished', 'not-found', 'accepted', 'refused', 'accepted', 'claimed', 'finished', 'not-found', 'refused'];
+    const kinds = [
+      'exists',
+      'accepted',
+      'finished',
+      'not-found',
+      'accepted',
+      'refused',
+      'accepted',
+      'claimed',
+      'finished',
+      'not-found',
+      'refused',
+    ];
     expect(first.verdicts.map(({ kind }) => kind)).toEqual(kinds);
     expect(claimed(first, 7)).toHaveLength(1);
     const after = everything();
@@ -336,7 +401,8 @@ describe('a batch that is committed again under its number', () => {
 
   it('keeps lanes apart', async () => {
     await a.provider.join({ node: 'wide', lanes: 3, buildId: 'build', now: 0, leaseUntil: 10_000 });
-    const on = (lane: number, seq: number, id: string) => a.provider.commit('wide', lane, { seq, now: 1, items: [start(id)] }, 0);
+    const on = (lane: number, seq: number, id: string) =>
+      a.provider.commit('wide', lane, { seq, now: 1, items: [start(id)] }, 0);
     await on(2, 1, 'x');
     await on(0, 1, 'y');
     await on(2, 2, 'z');
@@ -371,8 +437,12 @@ describe('messages', () => {
     const b = await node('b');
     await a.commit(start('i'), start('j'));
     const writers = [a, b].map(async (writer) => {
-      for (let n = 0; n < 25; ) {
-        const items = [send('i', event(writer.name, String(n))), send('j'), send('i', event(writer.name, String(n + 1)))];
+      for (let n = 0; n < 25;) {
+        const items = [
+          send('i', event(writer.name, String(n))),
+          send('j'),
+          send('i', event(writer.name, String(n + 1))),
+        ];
         const batch = writer.batch(...items);
         for (;;) {
           try {
@@ -391,7 +461,9 @@ describe('messages', () => {
     const messages = await b.provider.messagesAfter({ instanceId: 'i', generation: generationOf('i') }, 0, 1_000);
     expect(messages.map(({ seq }) => seq)).toEqual(Array.from({ length: 53 }, (_, index) => index + 1));
     for (const { name } of [a, b]) {
-      const data = messages.flatMap(({ message }) => (message.kind === 'external-event' && message.name === name ? [Number(message.data)] : []));
+      const data = messages.flatMap(({ message }) =>
+        message.kind === 'external-event' && message.name === name ? [Number(message.data)] : [],
+      );
       expect(data).toEqual(Array.from({ length: 26 }, (_, index) => index));
     }
     expect([countersOf('i'), countersOf('j')]).toEqual([
@@ -437,15 +509,31 @@ describe('messages', () => {
   it('of clients learn whom they missed', async () => {
     await a.commit(start('i'), start('over'));
     await a.commit(turn('over', 0, { ending: completed }));
-    const { verdicts } = await a.commit(send('i'), send('over'), send('nobody'), send('i'), send('i', event('e'), 'older life'));
-    expect(verdicts).toEqual([{ kind: 'accepted', seq: 2 }, { kind: 'finished' }, { kind: 'not-found' }, { kind: 'accepted', seq: 3 }, { kind: expect.any(String) }]);
+    const { verdicts } = await a.commit(
+      send('i'),
+      send('over'),
+      send('nobody'),
+      send('i'),
+      send('i', event('e'), 'older life'),
+    );
+    expect(verdicts).toEqual([
+      { kind: 'accepted', seq: 2 },
+      { kind: 'finished' },
+      { kind: 'not-found' },
+      { kind: 'accepted', seq: 3 },
+      { kind: expect.any(String) },
+    ]);
     expect(verdicts[4]!.kind).not.toBe('accepted');
     expect(countersOf('i')).toMatchObject({ messages_in: 3 });
   });
 
   it('of an instance that ends in the same batch find it finished', async () => {
     await a.commit(start('i'));
-    expect(await a.kinds(send('i'), turn('i', 0, { ending: completed }), send('i'))).toEqual(['finished', 'accepted', 'finished']);
+    expect(await a.kinds(send('i'), turn('i', 0, { ending: completed }), send('i'))).toEqual([
+      'finished',
+      'accepted',
+      'finished',
+    ]);
     expect(countOf('message', 'i')).toBe(0);
   });
 });
@@ -467,19 +555,34 @@ describe('a start', () => {
     expect(await a.kinds(start('i', { ifExists: 'restart-if-finished', generation: 'second' }))).toEqual(['exists']);
     await a.commit(turn('i', 1, { ending: completed }));
     expect([countOf('history', 'i'), countOf('kv', 'i')]).toEqual([1, 1]);
-    expect(await a.kinds(start('i', { ifExists: 'restart-if-finished', generation: 'second', input: '"again"' }))).toEqual(['accepted']);
+    expect(
+      await a.kinds(start('i', { ifExists: 'restart-if-finished', generation: 'second', input: '"again"' })),
+    ).toEqual(['accepted']);
     expect(TABLES.map((table) => countOf(table, 'i'))).toEqual([1, 0, 1, 0, 0, 0]);
     expect(TABLES.map((table) => countOf(table, 'n'))).toEqual([1, 1, 2, 2, 1, 1]);
-    expect(await a.load('i')).toMatchObject({ generation: 'second', turn: 0, executionId: 1, status: 'Pending', messages: [{ seq: 1, message: { kind: 'start', input: '"again"' } }] });
+    expect(await a.load('i')).toMatchObject({
+      generation: 'second',
+      turn: 0,
+      executionId: 1,
+      status: 'Pending',
+      messages: [{ seq: 1, message: { kind: 'start', input: '"again"' } }],
+    });
     expect(await a.provider.status('i')).toMatchObject({ output: null, endedAt: null, customStatus: null });
   });
 
   it('that restarts an instance ending in the same batch leaves the old life or begins the new one, never a mixture', async () => {
     await a.commit(start('i'));
     const restart = start('i', { ifExists: 'restart-if-finished', generation: 'second' });
-    const kinds = await a.kinds(turn('i', 0, { history: history('OrchestrationStarted', 'OrchestrationCompleted'), ending: completed }), restart);
+    const kinds = await a.kinds(
+      turn('i', 0, { history: history('OrchestrationStarted', 'OrchestrationCompleted'), ending: completed }),
+      restart,
+    );
     expect(kinds).toEqual(['accepted', 'exists']);
-    expect(await a.provider.status('i')).toMatchObject({ generation: generationOf('i'), status: 'Completed', output: '42' });
+    expect(await a.provider.status('i')).toMatchObject({
+      generation: generationOf('i'),
+      status: 'Completed',
+      output: '42',
+    });
   });
 
   it('leaves a late completion of the old life outside', async () => {
@@ -500,23 +603,46 @@ describe('a start', () => {
 describe('a child', () => {
   it('of a taken id answers its parent, in the same transaction', async () => {
     await a.commit(start('p'), start('taken'));
-    const { verdicts, started, delivered } = await a.commit(turn('p', 0, { consumed: [1], messagesSeen: 1, children: [child('taken'), child('fresh')] }));
+    const { verdicts, started, delivered } = await a.commit(
+      turn('p', 0, { consumed: [1], messagesSeen: 1, children: [child('taken'), child('fresh')] }),
+    );
     expect(verdicts).toEqual([{ kind: 'accepted' }]);
     expect(started).toEqual(['fresh']);
-    const answer = { kind: 'child-completion', executionId: 1, scheduleId: 2, outcome: 'already-exists', failure: { code: 'ERR_DURABLE_INSTANCE_EXISTS' } };
-    expect((await a.load('p')).messages).toEqual([{ seq: 2, message: expect.objectContaining({ ...answer, failure: expect.objectContaining(answer.failure) }) }]);
+    const answer = {
+      kind: 'child-completion',
+      executionId: 1,
+      scheduleId: 2,
+      outcome: 'already-exists',
+      failure: { code: 'ERR_DURABLE_INSTANCE_EXISTS' },
+    };
+    expect((await a.load('p')).messages).toEqual([
+      { seq: 2, message: expect.objectContaining({ ...answer, failure: expect.objectContaining(answer.failure) }) },
+    ]);
     expect(delivered!.map(({ instanceId, seq }) => [instanceId, seq])).toEqual([
       ['fresh', 1],
       ['p', 2],
     ]);
     expect((await a.load('taken')).parent).toBeUndefined();
-    expect((await a.load('fresh')).parent).toEqual({ instanceId: 'p', generation: generationOf('p'), executionId: 1, scheduleId: 2 });
+    expect((await a.load('fresh')).parent).toEqual({
+      instanceId: 'p',
+      generation: generationOf('p'),
+      executionId: 1,
+      scheduleId: 2,
+    });
   });
 
   it('that is detached is answered either way and has no parent', async () => {
     await a.commit(start('p'), start('taken'));
-    await a.commit(turn('p', 0, { consumed: [1], messagesSeen: 1, children: [child('taken', 'detached'), child('fresh', 'detached')] }));
-    const answers = (await a.load('p')).messages.map(({ message }) => (message.kind === 'detached-start' ? message.failure?.code : message.kind));
+    await a.commit(
+      turn('p', 0, {
+        consumed: [1],
+        messagesSeen: 1,
+        children: [child('taken', 'detached'), child('fresh', 'detached')],
+      }),
+    );
+    const answers = (await a.load('p')).messages.map(({ message }) =>
+      message.kind === 'detached-start' ? message.failure?.code : message.kind,
+    );
     expect(answers).toEqual(['ERR_DURABLE_INSTANCE_EXISTS', undefined]);
     expect((await a.load('fresh')).parent).toBeUndefined();
   });
@@ -539,7 +665,18 @@ describe('activities', () => {
     b = await node('b');
     b.now = 2_000;
     await a.commit(start('i'));
-    await a.commit(turn('i', 0, { consumed: [1], messagesSeen: 1, activities: [activity(1), activity(2, { tag: 'gpu' }), activity(3, { name: 'other' }), activity(4, { claimed: true })] }));
+    await a.commit(
+      turn('i', 0, {
+        consumed: [1],
+        messagesSeen: 1,
+        activities: [
+          activity(1),
+          activity(2, { tag: 'gpu' }),
+          activity(3, { name: 'other' }),
+          activity(4, { claimed: true }),
+        ],
+      }),
+    );
   });
 
   it('are claimed by name and tag, by one node at a time, the longest due first', async () => {
@@ -547,15 +684,21 @@ describe('activities', () => {
     expect(claimed(await a.commit(claim()))).toEqual([]);
     expect(await a.provider.nextActivityDueAt(['work'], [])).toBeNull();
     expect(await a.provider.nextActivityDueAt(['other'], [])).toEqual(expect.any(Number));
-    expect(claimed(await a.commit(claim(10, ['gpu'], ['work', 'other']))).map(({ scheduleId }) => scheduleId).sort()).toEqual([2, 3]);
-    expect((await a.provider.claimedActivities('a')).map(({ scheduleId }) => scheduleId).sort()).toEqual([2, 3, 4]);
+    expect(claimed(await a.commit(claim(10, ['gpu'], ['work', 'other']))).map(({ scheduleId }) => scheduleId)).toEqual(
+      expect.arrayContaining([2, 3]),
+    );
+    expect(new Set((await a.provider.claimedActivities('a')).map(({ scheduleId }) => scheduleId))).toEqual(
+      new Set([2, 3, 4]),
+    );
     expect((await b.provider.claimedActivities('b')).map(({ scheduleId }) => scheduleId)).toEqual([1]);
   });
 
   it('complete once, for the node and the claim that hold them', async () => {
     const [held] = claimed(await b.commit(claim()));
     expect(await a.kinds(completion(held!))).toEqual(['refused']);
-    expect(await b.kinds(completion({ ...held!, claim: 2 }), completion({ ...held!, generation: 'older life' }))).toEqual(['refused', 'refused']);
+    expect(
+      await b.kinds(completion({ ...held!, claim: 2 }), completion({ ...held!, generation: 'older life' })),
+    ).toEqual(['refused', 'refused']);
     expect(countersOf('i')).toEqual({ messages_in: 1, messages_seen: 1 });
     expect(await b.kinds(completion(held!))).toEqual(['accepted']);
     expect(await b.kinds(completion(held!))).toEqual(['refused']);
@@ -564,10 +707,19 @@ describe('activities', () => {
 
   it('that failed wait for their time and count the attempt', async () => {
     const [held] = claimed(await b.commit(claim()));
-    const retry = { kind: 'retry-activity', ...keyOf(held!), dueAt: 5_000, failure: { name: 'E', message: 'm', retryable: true } } as const;
+    const retry = {
+      kind: 'retry-activity',
+      ...keyOf(held!),
+      dueAt: 5_000,
+      failure: { name: 'E', message: 'm', retryable: true },
+    } as const;
     expect(await a.kinds(retry)).toEqual(['refused']);
     expect(await b.kinds(retry)).toEqual(['accepted']);
-    expect(await b.kinds(retry, completion(held!), { kind: 'release-activity', ...keyOf(held!) })).toEqual(['refused', 'refused', 'refused']);
+    expect(await b.kinds(retry, completion(held!), { kind: 'release-activity', ...keyOf(held!) })).toEqual([
+      'refused',
+      'refused',
+      'refused',
+    ]);
     expect(claimed(await b.commit(claim()))).toEqual([]);
     expect(await b.provider.nextActivityDueAt(['work'], [])).toBe(5_000);
     b.now = 5_000;
@@ -599,20 +751,36 @@ describe('activities', () => {
   it('of one batch can be claimed in it', async () => {
     await a.commit(start('j'));
     const result = await a.commit(claim(), turn('j', 0, { activities: [activity(7)] }));
-    expect(claimed(result).map(({ instanceId, scheduleId }) => [instanceId, scheduleId])).toEqual(expect.arrayContaining([['j', 7]]));
+    expect(claimed(result).map(({ instanceId, scheduleId }) => [instanceId, scheduleId])).toEqual(
+      expect.arrayContaining([['j', 7]]),
+    );
   });
 });
 
 describe('KV', () => {
-  const set = (id: string, number: number, kv: Record<string, string | null>, changes: Partial<TurnItem> = {}): TurnItem =>
-    turn(id, number, { kv: Object.entries(kv).map(([key, value]) => ({ key, value })), history: { executionId: 1, firstEventId: number + 1, eventCount: 1, events: '[]' }, ...changes });
+  const set = (
+    id: string,
+    number: number,
+    kv: Record<string, string | null>,
+    changes: Partial<TurnItem> = {},
+  ): TurnItem =>
+    turn(id, number, {
+      kv: Object.entries(kv).map(([key, value]) => ({ key, value })),
+      history: { executionId: 1, firstEventId: number + 1, eventCount: 1, events: '[]' },
+      ...changes,
+    });
 
   it('replays from its beginning and is read as committed', async () => {
     await a.commit(start('i'));
     await a.commit(set('i', 0, { x: '1', y: '1', gone: '1' }));
     await a.commit(set('i', 1, { x: '2', gone: null, never: null }));
     expect((await a.load('i')).kvAtStart).toEqual(new Map());
-    expect(await a.provider.kvAll('i')).toEqual(new Map([['x', '2'], ['y', '1']]));
+    expect(await a.provider.kvAll('i')).toEqual(
+      new Map([
+        ['x', '2'],
+        ['y', '1'],
+      ]),
+    );
     expect(await Promise.all(['x', 'gone', 'never'].map((key) => a.provider.kv('i', key)))).toEqual(['2', null, null]);
   });
 
@@ -621,16 +789,32 @@ describe('KV', () => {
     await a.commit(set('i', 0, { x: '1', y: '1', gone: '1' }));
     const next = { kind: 'start', executionId: 2, name: 'Test', version: '1.0.0', input: '2' } as const;
     await a.commit(set('i', 1, { x: '2', gone: null }, { executionId: 2, toItself: next }));
-    const atStart = new Map([['x', '2'], ['y', '1']]);
+    const atStart = new Map([
+      ['x', '2'],
+      ['y', '1'],
+    ]);
     expect((await a.load('i')).kvAtStart).toEqual(atStart);
-    const of2 = (first: number) => ({ executionId: 2, history: { executionId: 2, firstEventId: first, eventCount: 1, events: '[]' } });
+    const of2 = (first: number) => ({
+      executionId: 2,
+      history: { executionId: 2, firstEventId: first, eventCount: 1, events: '[]' },
+    });
     await a.commit(set('i', 2, { x: '3', y: null, gone: '3' }, of2(1)));
     await a.commit(set('i', 3, { x: '4' }, of2(2)));
     expect((await a.load('i')).kvAtStart).toEqual(atStart);
-    expect(await a.provider.kvAll('i')).toEqual(new Map([['gone', '3'], ['x', '4']]));
+    expect(await a.provider.kvAll('i')).toEqual(
+      new Map([
+        ['gone', '3'],
+        ['x', '4'],
+      ]),
+    );
     const third = { ...next, executionId: 3 };
     await a.commit(set('i', 4, {}, { ...of2(3), executionId: 3, toItself: third }));
-    expect((await a.load('i')).kvAtStart).toEqual(new Map([['gone', '3'], ['x', '4']]));
+    expect((await a.load('i')).kvAtStart).toEqual(
+      new Map([
+        ['gone', '3'],
+        ['x', '4'],
+      ]),
+    );
     expect(await a.provider.kvAll('nobody')).toEqual(new Map());
   });
 });
@@ -646,11 +830,24 @@ describe('suspension', () => {
   });
 
   it('consumes nothing, holds turns off and ends with resume', async () => {
-    expect(await a.kinds(suspend('i'), suspend('over'), suspend('nobody'))).toEqual(['accepted', 'finished', 'not-found']);
-    expect(await a.provider.status('i')).toMatchObject({ status: 'Suspended', suspension: { by: 'operator', code: 'ERR_DURABLE_SUSPENDED', reason: 'why' } });
+    expect(await a.kinds(suspend('i'), suspend('over'), suspend('nobody'))).toEqual([
+      'accepted',
+      'finished',
+      'not-found',
+    ]);
+    expect(await a.provider.status('i')).toMatchObject({
+      status: 'Suspended',
+      suspension: { by: 'operator', code: 'ERR_DURABLE_SUSPENDED', reason: 'why' },
+    });
     expect(await a.kinds(send('i'), turn('i', 0))).toEqual(['accepted', 'refused']);
     expect(await a.provider.runnable('a', '', 10)).toEqual([]);
-    expect(await a.kinds({ kind: 'resume', instanceId: 'i' }, { kind: 'resume', instanceId: 'over' }, { kind: 'resume', instanceId: 'nobody' })).toEqual(['accepted', 'finished', 'not-found']);
+    expect(
+      await a.kinds(
+        { kind: 'resume', instanceId: 'i' },
+        { kind: 'resume', instanceId: 'over' },
+        { kind: 'resume', instanceId: 'nobody' },
+      ),
+    ).toEqual(['accepted', 'finished', 'not-found']);
     expect(await a.provider.status('i')).toMatchObject({ status: 'Pending', suspension: null });
     expect(await a.provider.runnable('a', '', 10)).toEqual(['i']);
     expect((await a.load('i')).messages).toHaveLength(2);
@@ -658,7 +855,9 @@ describe('suspension', () => {
   });
 
   it('by an engine needs the life and the turn it saw', async () => {
-    expect(await a.kinds(bySystem('i', 'b1', { expectedTurn: 1 }), bySystem('i', 'b1', { generation: 'older life' }))).toEqual(['refused', 'refused']);
+    expect(
+      await a.kinds(bySystem('i', 'b1', { expectedTurn: 1 }), bySystem('i', 'b1', { generation: 'older life' })),
+    ).toEqual(['refused', 'refused']);
     expect(await a.kinds(bySystem('i', 'b1'))).toEqual(['accepted']);
     expect(await statusOf('i')).toEqual(['Suspended', 'engine']);
   });
@@ -677,9 +876,13 @@ describe('suspension', () => {
       expect(await a.provider.resumeForBuild(`b${n + 1}`, 2_000)).toBe(1);
       expect(await statusOf('i')).toEqual(['Pending', null]);
     }
-    expect(rows(`SELECT failed_builds FROM durable_instance WHERE instance_id = 'i'`)).toEqual([{ failed_builds: JSON.stringify(['b3', 'b4', 'b5', 'b6', 'b7', 'b8', 'b9', 'b10']) }]);
+    expect(rows(`SELECT failed_builds FROM durable_instance WHERE instance_id = 'i'`)).toEqual([
+      { failed_builds: JSON.stringify(['b3', 'b4', 'b5', 'b6', 'b7', 'b8', 'b9', 'b10']) },
+    ]);
     await a.commit(bySystem('i', 'b11'), { kind: 'resume', instanceId: 'i' });
-    expect(rows(`SELECT failed_builds FROM durable_instance WHERE instance_id = 'i'`)).toEqual([{ failed_builds: null }]);
+    expect(rows(`SELECT failed_builds FROM durable_instance WHERE instance_id = 'i'`)).toEqual([
+      { failed_builds: null },
+    ]);
   });
 
   it.each(['ERR_DURABLE_POISONED', 'ERR_DURABLE_LIMIT'])('with %s waits for an operator', async (code) => {
@@ -695,15 +898,26 @@ describe('suspension', () => {
     await a.commit(send('i', { kind: 'terminate', reason: 'r' }));
     expect((await statusOf('i'))[0]).not.toBe('Suspended');
     expect(await a.provider.runnable('a', '', 10)).toEqual(['i']);
-    expect(await a.kinds(turn('i', 0, { ending: { status: 'Terminated', failure: { name: 'T', message: 'm', retryable: false } } }))).toEqual(['accepted']);
+    expect(
+      await a.kinds(
+        turn('i', 0, { ending: { status: 'Terminated', failure: { name: 'T', message: 'm', retryable: false } } }),
+      ),
+    ).toEqual(['accepted']);
   });
 });
 
 describe('taking over', () => {
   const crashesOf = (): Record<string, number> =>
-    Object.fromEntries(rows<{ instance_id: string; crashes: number }>('SELECT instance_id, crashes FROM durable_instance').map((row) => [row.instance_id, row.crashes]));
+    Object.fromEntries(
+      rows<{ instance_id: string; crashes: number }>('SELECT instance_id, crashes FROM durable_instance').map((row) => [
+        row.instance_id,
+        row.crashes,
+      ]),
+    );
   const activityCrashes = (): [number, string | null][] =>
-    rows<{ crashes: number; node: string | null }>('SELECT crashes, node FROM durable_activity ORDER BY instance_id, schedule_id').map(({ crashes, node: holder }) => [crashes, holder]);
+    rows<{ crashes: number; node: string | null }>(
+      'SELECT crashes, node FROM durable_activity ORDER BY instance_id, schedule_id',
+    ).map(({ crashes, node: holder }) => [crashes, holder]);
   let b: Node;
 
   beforeEach(async () => {
@@ -739,8 +953,15 @@ describe('taking over', () => {
   });
 
   it('refuses the mark of a suspect that has moved', async () => {
-    const mark = { kind: 'suspect', instanceId: 'messages', generation: generationOf('messages'), expectedTurn: 0 } as const;
-    expect(await b.kinds(mark, { ...mark, expectedTurn: 1, generation: 'older life' }, { ...mark, expectedTurn: 1 })).toEqual(['refused', 'refused', 'accepted']);
+    const mark = {
+      kind: 'suspect',
+      instanceId: 'messages',
+      generation: generationOf('messages'),
+      expectedTurn: 0,
+    } as const;
+    expect(
+      await b.kinds(mark, { ...mark, expectedTurn: 1, generation: 'older life' }, { ...mark, expectedTurn: 1 }),
+    ).toEqual(['refused', 'refused', 'accepted']);
   });
 
   it('leaves living clients alone, and takes those whose lease ran out', async () => {
@@ -765,13 +986,21 @@ describe('taking over', () => {
 describe('findStuck', () => {
   it('names what nothing will wake, and nothing else', async () => {
     const seen = { consumed: [1], messagesSeen: 1 };
-    const events = (...kinds: object[]) => ({ executionId: 1, firstEventId: 1, eventCount: kinds.length, events: JSON.stringify(kinds.map((event, index) => ({ id: index + 1, ...event }))) });
+    const events = (...kinds: object[]) => ({
+      executionId: 1,
+      firstEventId: 1,
+      eventCount: kinds.length,
+      events: JSON.stringify(kinds.map((event, index) => ({ id: index + 1, ...event }))),
+    });
     const ids = ['activity', 'child', 'closed', 'message', 'new', 'nothing', 'over', 'suspended', 'timer', 'wait'];
     await a.commit(...ids.map((id) => start(id)));
     await a.commit(
       turn('activity', 0, { ...seen, activities: [activity(1)] }),
       turn('child', 0, { ...seen, history: events({ kind: 'SubOrchestrationScheduled' }) }),
-      turn('closed', 0, { ...seen, history: events({ kind: 'WaitCreated' }, { kind: 'EventReceived', scheduleId: 1 }) }),
+      turn('closed', 0, {
+        ...seen,
+        history: events({ kind: 'WaitCreated' }, { kind: 'EventReceived', scheduleId: 1 }),
+      }),
       turn('message', 0),
       turn('nothing', 0, seen),
       turn('over', 0, { ...seen, ending: completed }),
@@ -794,7 +1023,8 @@ describe('findStuck', () => {
 describe('pages', () => {
   it('of instances neither skip nor repeat what is there throughout, while others come and go', async () => {
     const ids = Array.from({ length: 30 }, (_, n) => `stays-${String(n).padStart(2, '0')}`);
-    for (let from = 0; from < 30; from += 5) await a.commit(...ids.slice(from, from + 5).map((id) => start(id)), start(`goes-${from}`));
+    for (let from = 0; from < 30; from += 5)
+      await a.commit(...ids.slice(from, from + 5).map((id) => start(id)), start(`goes-${from}`));
     const seen: string[] = [];
     let cursor: string | undefined;
     let round = 0;
@@ -817,7 +1047,8 @@ describe('pages', () => {
     await a.commit(start('a%b'), start('a_b'), start('axb', { name: 'Other' }), start('\u{1F600}b'));
     a.now = 200;
     await a.commit(start('late'), turn('a_b', 0, { ending: completed }));
-    const list = async (filter: object) => (await a.provider.list(filter, { limit: 100 })).items.map(({ instanceId }) => instanceId).sort();
+    const list = async (filter: object) =>
+      (await a.provider.list(filter, { limit: 100 })).items.map(({ instanceId }) => instanceId).sort();
     expect(await list({ idPrefix: 'a%' })).toEqual(['a%b']);
     expect(await list({ idPrefix: '\u{1F600}' })).toEqual(['\u{1F600}b']);
     expect(await list({ status: ['Completed'] })).toEqual(['a_b']);
@@ -827,7 +1058,9 @@ describe('pages', () => {
     expect(await list({ createdBefore: 150, idPrefix: 'a' })).toEqual(['a%b', 'a_b', 'axb']);
     expect((await a.provider.list({}, { limit: 5 })).cursor).toBeUndefined();
     expect(await codeOf(a.provider.list({}, { limit: 5, cursor: 'nonsense' }))).toBe('ERR_DURABLE_OPTION');
-    expect(await codeOf(a.provider.list({}, { limit: 5, cursor: Buffer.from('[1]').toString('base64url') }))).toBe('ERR_DURABLE_OPTION');
+    expect(await codeOf(a.provider.list({}, { limit: 5, cursor: Buffer.from('[1]').toString('base64url') }))).toBe(
+      'ERR_DURABLE_OPTION',
+    );
   });
 
   it('of a history go on where they stopped, while turns are appended', async () => {
@@ -836,7 +1069,10 @@ describe('pages', () => {
     const append = (number: number, count: number): TurnItem => {
       const firstEventId = id;
       const events = JSON.stringify(Array.from({ length: count }, () => ({ id: id++, kind: 'KvCleared' })));
-      return turn('i', number, { history: { executionId: 1, firstEventId, eventCount: count, events }, nextEventId: id });
+      return turn('i', number, {
+        history: { executionId: 1, firstEventId, eventCount: count, events },
+        nextEventId: id,
+      });
     };
     for (let number = 0; number < 12; number++) await a.commit(append(number, (number % 4) + 1));
     const seen: number[] = [];
@@ -857,17 +1093,22 @@ describe('pages', () => {
 describe('loading', () => {
   it('cuts buffered messages at the limit and nothing else', async () => {
     await a.commit(start('i'), start('j'));
-    await a.commit(...Array.from({ length: 20 }, (_, n) => send('i', n % 2 === 0 ? event('e', String(n)) : { kind: 'queue-message', name: 'q', data: String(n) })));
+    await a.commit(
+      ...Array.from({ length: 20 }, (_, n) =>
+        send('i', n % 2 === 0 ? event('e', String(n)) : { kind: 'queue-message', name: 'q', data: String(n) }),
+      ),
+    );
     await a.commit(send('i', { kind: 'cancel', reason: 'r' }), send('j'));
     const row = await a.load('i', { ...LIMITS, bufferedMessages: 5 });
     expect(row.messages.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 22]);
     expect([row.moreBuffered, row.messagesIn, row.messagesSeen]).toEqual([true, 22, 0]);
     expect(await a.load('i', { ...LIMITS, bufferedMessages: 20 })).toMatchObject({ moreBuffered: false });
     const loaded = await a.provider.load(['j', 'nobody', 'i'], { ...LIMITS, bufferedMessages: 1 });
-    expect(loaded.map(({ instanceId, messages, moreBuffered }) => [instanceId, messages.length, moreBuffered]).sort()).toEqual([
-      ['i', 3, true],
-      ['j', 2, false],
-    ]);
+    expect(
+      new Set(
+        loaded.map(({ instanceId, messages, moreBuffered }) => [instanceId, messages.length, moreBuffered].join(' ')),
+      ),
+    ).toEqual(new Set(['i 3 true', 'j 2 false']));
     const key = { instanceId: 'i', generation: generationOf('i') };
     expect((await a.provider.bufferedMessages(key, 'queue-message', 'q', 3)).map(({ seq }) => seq)).toEqual([3, 5, 7]);
     expect((await a.provider.messagesAfter(key, 20, 100)).map(({ seq }) => seq)).toEqual([21, 22]);
@@ -877,11 +1118,15 @@ describe('loading', () => {
     await a.commit(start('i'), start('j'));
     const timers = (of: number[]) => of.map((fireAt, index) => ({ executionId: 1, scheduleId: index + 1, fireAt }));
     await a.commit(turn('i', 0, { timers: timers([300, 100, 100, 200]) }), turn('j', 0, { timers: timers([100]) }));
-    expect((await a.load('i', { ...LIMITS, dueUntil: 200 })).dueTimers.map(({ scheduleId }) => scheduleId)).toEqual([2, 3, 4]);
+    expect((await a.load('i', { ...LIMITS, dueUntil: 200 })).dueTimers.map(({ scheduleId }) => scheduleId)).toEqual([
+      2, 3, 4,
+    ]);
     const seen: [number, string, number][] = [];
-    for (let after: Parameters<TypeOrmProvider['timers']>[0] = null; ; ) {
+    for (let after: Parameters<TypeOrmProvider['timers']>[0] = null; ;) {
       const page = await a.provider.timers(after, 250, 2);
-      seen.push(...page.map(({ fireAt, instanceId, scheduleId }): [number, string, number] => [fireAt, instanceId, scheduleId]));
+      seen.push(
+        ...page.map(({ fireAt, instanceId, scheduleId }): [number, string, number] => [fireAt, instanceId, scheduleId]),
+      );
       if (page.length < 2) break;
       after = page.at(-1)!;
     }
@@ -895,8 +1140,13 @@ describe('loading', () => {
 
   it('says of which instance a row cannot be read', async () => {
     await a.commit(start('bad'), start('good'), start('worse'));
-    await a.commit(turn('good', 0, { history: history('OrchestrationStarted') }), turn('bad', 0, { history: history('OrchestrationStarted') }));
-    change(`UPDATE durable_history SET events = '[{' WHERE instance_id = 'bad'; UPDATE durable_message SET body = 'x' WHERE instance_id = 'worse'`);
+    await a.commit(
+      turn('good', 0, { history: history('OrchestrationStarted') }),
+      turn('bad', 0, { history: history('OrchestrationStarted') }),
+    );
+    change(
+      `UPDATE durable_history SET events = '[{' WHERE instance_id = 'bad'; UPDATE durable_message SET body = 'x' WHERE instance_id = 'worse'`,
+    );
     const loaded = await a.provider.load(['bad', 'good', 'worse'], LIMITS);
     expect(loaded.map(({ instanceId, unreadable }) => [instanceId, typeof unreadable])).toEqual([
       ['bad', 'string'],
@@ -907,15 +1157,15 @@ describe('loading', () => {
 
   it('counts open handlers', async () => {
     await a.commit(start('i'), start('j'), start('k', { version: '2.0.0' }), start('over'));
-    await a.commit(turn('over', 0, { ending: completed }), turn('i', 0, { activities: [activity(1), activity(2), activity(3, { tag: 'gpu' })] }), suspend('j'));
+    await a.commit(
+      turn('over', 0, { ending: completed }),
+      turn('i', 0, { activities: [activity(1), activity(2), activity(3, { tag: 'gpu' })] }),
+      suspend('j'),
+    );
     const { orchestrations, activities } = await a.provider.openHandlers();
-    expect(orchestrations.map(({ version, count }) => [version, count]).sort()).toEqual([
-      ['1.0.0', 2],
-      ['2.0.0', 1],
-    ]);
-    expect(activities.map(({ tag, count }) => [tag, count]).sort()).toEqual([
-      ['gpu', 1],
-      [null, 2],
-    ].sort());
+    expect(new Set(orchestrations.map(({ version, count }) => `${version} ${count}`))).toEqual(
+      new Set(['1.0.0 2', '2.0.0 1']),
+    );
+    expect(new Set(activities.map(({ tag, count }) => `${tag} ${count}`))).toEqual(new Set(['gpu 1', 'null 2']));
   });
 });

@@ -28,7 +28,10 @@ const file = (name = 'durable.sqlite'): string => join(directory.path, name);
 
 type Storage = Record<string, unknown>;
 function provider(storage: Storage = {}, options: Partial<TypeOrmProviderOptions> = {}): TypeOrmProvider {
-  const made = new TypeOrmProvider({ storage: { type: 'better-sqlite3', database: file(), ...storage } as never, ...options });
+  const made = new TypeOrmProvider({
+    storage: { type: 'better-sqlite3', database: file(), ...storage } as never,
+    ...options,
+  });
   opened.push(made);
   return made;
 }
@@ -37,14 +40,17 @@ async function open(storage: Storage = {}, options: Partial<TypeOrmProviderOptio
   await made.open();
   return made;
 }
-async function engine(...[registry, settings]: Parameters<typeof startEngine> extends [unknown, ...infer Rest] ? Rest : never): Promise<TestEngine> {
+async function engine(
+  ...[registry, settings]: Parameters<typeof startEngine> extends [unknown, ...infer Rest] ? Rest : never
+): Promise<TestEngine> {
   const started = await startEngine(file(), registry, settings);
   engines.push(started);
   return started;
 }
 
 /** The connection of the provider itself, to see its settings. */
-const handleOf = (made: TypeOrmProvider): Sqlite.Database => (made as unknown as { connection: { database: Sqlite.Database } }).connection.database;
+const handleOf = (made: TypeOrmProvider): Sqlite.Database =>
+  (made as unknown as { connection: { database: Sqlite.Database } }).connection.database;
 const pragma = (made: TypeOrmProvider, name: string): unknown => handleOf(made).pragma(name, { simple: true });
 const errorOf = (promise: Promise<unknown>): Promise<{ code?: unknown; retryable?: unknown; message: string }> =>
   promise.then(
@@ -57,8 +63,17 @@ const migrationsIn = (path = file()): number => {
   database.close();
   return row.n;
 };
-const startItem = (id: string, input = '1'): BatchItem => ({ kind: 'start', instanceId: id, generation: `life-of-${id}`, name: 'Test', version: '1.0.0', input, ifExists: 'reject' });
-const join1 = (made: TypeOrmProvider, node = 'n') => made.join({ node, lanes: 1, buildId: 'b', now: 0, leaseUntil: 10_000 });
+const startItem = (id: string, input = '1'): BatchItem => ({
+  kind: 'start',
+  instanceId: id,
+  generation: `life-of-${id}`,
+  name: 'Test',
+  version: '1.0.0',
+  input,
+  ifExists: 'reject',
+});
+const join1 = (made: TypeOrmProvider, node = 'n') =>
+  made.join({ node, lanes: 1, buildId: 'b', now: 0, leaseUntil: 10_000 });
 
 describe('settings of the connection', () => {
   it('make every commit survive power loss', async () => {
@@ -77,7 +92,13 @@ describe('settings of the connection', () => {
       database.pragma('journal_mode = DELETE');
       database.pragma('synchronous = OFF');
     };
-    const made = await open({ prepareDatabase, timeout: 5_000, entities: ['nonsense/*.js'], synchronize: true, dropSchema: true });
+    const made = await open({
+      prepareDatabase,
+      timeout: 5_000,
+      entities: ['nonsense/*.js'],
+      synchronize: true,
+      dropSchema: true,
+    });
     expect(['journal_mode', 'synchronous', 'busy_timeout'].map((name) => pragma(made, name))).toEqual(['wal', 2, 0]);
   });
 
@@ -138,7 +159,10 @@ function openInProcess(path: string): Promise<number | null> {
     await provider.close();
   `;
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'inherit', 'inherit'], cwd: process.cwd() });
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      cwd: process.cwd(),
+    });
     child.on('error', reject);
     child.on('exit', resolve);
   });
@@ -147,7 +171,10 @@ function openInProcess(path: string): Promise<number | null> {
 function compiled(): string {
   const entry = join(compiledTo, 'lib/providers/typeorm/index.js');
   if (!existsSync(entry)) {
-    const swc = { jsc: { target: 'es2022', parser: { syntax: 'typescript', decorators: true } }, module: { type: 'es6' } };
+    const swc = {
+      jsc: { target: 'es2022', parser: { syntax: 'typescript', decorators: true } },
+      module: { type: 'es6' },
+    };
     const script = `
       const { transformFileSync } = require('@swc/core');
       const { readdirSync, mkdirSync, writeFileSync } = require('node:fs');
@@ -166,9 +193,15 @@ function compiled(): string {
 }
 
 describe('a database that cannot be used', () => {
-  it.each([':memory:', '', undefined, 'file:x?mode=memory', 7])('is refused before anything is opened: %p', async (database) => {
-    expect(await errorOf(provider({ database }).open())).toMatchObject({ code: 'ERR_DURABLE_OPTION', retryable: false });
-  });
+  it.each([':memory:', '', undefined, 'file:x?mode=memory', 7])(
+    'is refused before anything is opened: %p',
+    async (database) => {
+      expect(await errorOf(provider({ database }).open())).toMatchObject({
+        code: 'ERR_DURABLE_OPTION',
+        retryable: false,
+      });
+    },
+  );
 
   it('is refused when it is of a kind without a dialect', () => {
     for (const type of ['postgres', 'mysql', 'sqljs', undefined]) {
@@ -216,7 +249,9 @@ describe('a database that cannot be used', () => {
 
   it('lies below what is no directory', async () => {
     writeFileSync(file('plain'), '');
-    expect(await errorOf(provider({ database: file('plain/durable.sqlite') }).open())).toMatchObject({ code: 'ERR_DURABLE_CANNOT_OPEN' });
+    expect(await errorOf(provider({ database: file('plain/durable.sqlite') }).open())).toMatchObject({
+      code: 'ERR_DURABLE_CANNOT_OPEN',
+    });
   });
 
   it('lies in a missing directory, which is made', async () => {
@@ -257,7 +292,10 @@ describe('a full disk', () => {
     handleOf(made).pragma(`max_page_count = ${Number(pragma(made, 'page_count')) + 10}`);
     const batch = { seq: 1, now: 1, items: [startItem('small'), startItem('big', big)] };
     for (let again = 0; again < 2; again++) {
-      expect(await errorOf(made.commit('n', 0, batch, 0))).toMatchObject({ code: 'ERR_DURABLE_DATABASE_FULL', retryable: true });
+      expect(await errorOf(made.commit('n', 0, batch, 0))).toMatchObject({
+        code: 'ERR_DURABLE_DATABASE_FULL',
+        retryable: true,
+      });
       expect(await made.status('small')).toBeNull();
     }
     handleOf(made).pragma('max_page_count = 100000');
@@ -265,7 +303,8 @@ describe('a full disk', () => {
   });
 
   it('holds instances up and loses none', async () => {
-    const echo = async (ctx: Ctx, text: string): Promise<number> => (await ctx.scheduleActivity<string>('echo', [text])).length;
+    const echo = async (ctx: Ctx, text: string): Promise<number> =>
+      (await ctx.scheduleActivity<string>('echo', [text])).length;
     const one = await engine(registryOf({ Echo: echo as never }, { echo: (text: string) => text }));
     const made = one.provider as TypeOrmProvider;
     await (await one.client.startOrchestration('Echo', 'warm')).result({ timeout: '10s' });
@@ -279,17 +318,21 @@ describe('a full disk', () => {
   });
 
   it('of a real file system is told apart from other trouble', async () => {
-    if (!mount('-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', directory.path)) return skipped('mounting a tmpfs is not allowed here');
+    if (!mount('-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', directory.path))
+      return skipped('mounting a tmpfs is not allowed here');
     try {
       const made = await open();
       await join1(made);
       let seq = 1;
       let error = await errorOf(Promise.resolve());
-      for (; seq < 30 && error.code === undefined; seq++) error = await errorOf(made.commit('n', 0, { seq, now: 1, items: [startItem(`n${seq}`, big)] }, 0));
+      for (; seq < 30 && error.code === undefined; seq++)
+        error = await errorOf(made.commit('n', 0, { seq, now: 1, items: [startItem(`n${seq}`, big)] }, 0));
       expect(error).toMatchObject({ code: 'ERR_DURABLE_DATABASE_FULL', retryable: true });
       if (!mount('-o', 'remount,size=16m', directory.path)) return skipped('remounting is not allowed here');
       seq--;
-      expect((await made.commit('n', 0, { seq, now: 1, items: [startItem(`n${seq}`, big)] }, 0)).verdicts).toEqual([{ kind: 'accepted' }]);
+      expect((await made.commit('n', 0, { seq, now: 1, items: [startItem(`n${seq}`, big)] }, 0)).verdicts).toEqual([
+        { kind: 'accepted' },
+      ]);
       await made.close();
     } finally {
       unmount(directory.path);
@@ -298,7 +341,17 @@ describe('a full disk', () => {
 });
 
 describe('one engine per file', () => {
-  const who = (name: string) => registryOf({ Who: async (ctx: Ctx) => [await ctx.scheduleActivity('who'), await ctx.scheduleWait('go'), await ctx.scheduleActivity('who')] }, { who: () => name });
+  const who = (name: string) =>
+    registryOf(
+      {
+        Who: async (ctx: Ctx) => [
+          await ctx.scheduleActivity('who'),
+          await ctx.scheduleWait('go'),
+          await ctx.scheduleActivity('who'),
+        ],
+      },
+      { who: () => name },
+    );
 
   it('makes a second one wait as a client, say so once, and take over when the first stops', async () => {
     const first = await engine(who('first'));
@@ -309,7 +362,10 @@ describe('one engine per file', () => {
     await eventually(() => first.runtime.counters.activitiesRun === 1);
     expect(second.runtime.counters.activitiesRun).toBe(0);
     await first.stop();
-    await eventually(() => second.runtime.status.state, (state) => state === 'running');
+    await eventually(
+      () => second.runtime.status.state,
+      (state) => state === 'running',
+    );
     await handle.raiseEvent('go', 'went');
     expect(await handle.result({ timeout: '10s' })).toEqual(['first', 'went', 'second']);
     expect(second.log.matching(/works as a client/)).toHaveLength(1);
@@ -343,7 +399,9 @@ describe('one engine per file', () => {
     const before = first.runtime.status.node;
     await judge.takeOver('judge', [before], Date.now());
     await judge.leave('judge');
-    const during = await Promise.all([1, 2, 3].map((n) => first.client.startOrchestration('Who', undefined, { instanceId: `during-${n}` })));
+    const during = await Promise.all(
+      [1, 2, 3].map((n) => first.client.startOrchestration('Who', undefined, { instanceId: `during-${n}` })),
+    );
     await eventually(() => first.runtime.status.node !== before);
     const handles = [handle, ...during];
     await Promise.all(handles.map((other) => other.raiseEvent('go')));

@@ -49,11 +49,14 @@ function programs(): { registry: Registry; runs: Map<string, number> } {
     {
       Chain: async (ctx: Ctx) => {
         let sum = 0;
-        for (let n = 1; n <= 6; n++) sum = await ctx.scheduleActivity<number>('add', [`${ctx.instanceId}/${n}`, sum, n]);
+        for (let n = 1; n <= 6; n++)
+          sum = await ctx.scheduleActivity<number>('add', [`${ctx.instanceId}/${n}`, sum, n]);
         return sum;
       },
       FanOut: async (ctx: Ctx, width: number) => {
-        const futures = Array.from({ length: width }, (_, n) => ctx.scheduleActivity<number>('add', [`${ctx.instanceId}/${n}`, n, 0]));
+        const futures = Array.from({ length: width }, (_, n) =>
+          ctx.scheduleActivity<number>('add', [`${ctx.instanceId}/${n}`, n, 0]),
+        );
         return (await ctx.join(futures)).reduce((a, b) => a + b, 0);
       },
       Timers: async (ctx: Ctx) => {
@@ -81,16 +84,23 @@ function programs(): { registry: Registry; runs: Map<string, number> } {
         return ctx.continueAsNew(sum);
       },
       Parent: async (ctx: Ctx) => {
-        const children = [1, 2, 3].map((n) => ctx.scheduleSubOrchestration<number>('Child', n, { instanceId: `${ctx.instanceId}-${n}` }));
+        const children = [1, 2, 3].map((n) =>
+          ctx.scheduleSubOrchestration<number>('Child', n, { instanceId: `${ctx.instanceId}-${n}` }),
+        );
         const sum = (await ctx.join(children)).reduce((a, b) => a + b, 0);
-        const clash = await ctx.scheduleSubOrchestration('Child', 9, { instanceId: `${ctx.instanceId}-1` }).catch((error: Error & { outcome: string }) => error.outcome);
+        const clash = await ctx
+          .scheduleSubOrchestration('Child', 9, { instanceId: `${ctx.instanceId}-1` })
+          .catch((error: Error & { outcome: string }) => error.outcome);
         const detached = await ctx.scheduleOrchestration('Child', 7, { instanceId: `${ctx.instanceId}-free` });
         return [sum, clash, detached];
       },
       Child: async (ctx: Ctx, n: number) => ctx.scheduleActivity<number>('add', [ctx.instanceId, 10 * n, 0]),
       Cancelled: async (ctx: Ctx) => {
         try {
-          await ctx.join([ctx.scheduleWait('never'), ctx.scheduleSubOrchestration('Waiting', undefined, { instanceId: `${ctx.instanceId}-child` })]);
+          await ctx.join([
+            ctx.scheduleWait('never'),
+            ctx.scheduleSubOrchestration('Waiting', undefined, { instanceId: `${ctx.instanceId}-child` }),
+          ]);
         } finally {
           await ctx.shield(() => ctx.scheduleActivity('add', [`${ctx.instanceId}/clean-up`, 0, 0]));
         }
@@ -100,7 +110,9 @@ function programs(): { registry: Registry; runs: Map<string, number> } {
         const count = (ctx.kv.get<number>('count') ?? 0) + 1;
         ctx.kv.set('count', count);
         ctx.kv.set('gone', count);
-        await ctx.scheduleActivity('flaky', [`${ctx.instanceId}/${count}`], { retry: { maxAttempts: 5, initialInterval: 1 } });
+        await ctx.scheduleActivity('flaky', [`${ctx.instanceId}/${count}`], {
+          retry: { maxAttempts: 5, initialInterval: 1 },
+        });
         ctx.kv.delete('gone');
         return count < rounds ? ctx.continueAsNew(rounds) : ctx.kv.get('count');
       },
@@ -136,9 +148,16 @@ describe('an engine over hostile storage', () => {
     let hostile!: HostileProvider;
     // Time runs fast so that pauses between attempts are short. A small backlog sends most activities through claims, a small cache most instances through loads.
     const wrap = (provider: Provider): Provider => (hostile = new HostileProvider(provider, hostility));
-    engine = await startEngine(file(), registry, { wrap, ports: fastPorts(10), activityConcurrency: 4, activityBacklog: 2, cacheSize: 6 });
+    engine = await startEngine(file(), registry, {
+      wrap,
+      ports: fastPorts(10),
+      activityConcurrency: 4,
+      activityBacklog: 2,
+      cacheSize: 6,
+    });
     const { client } = engine;
-    const start = (name: string, id: string, input?: unknown) => client.startOrchestration(name, input, { instanceId: id });
+    const start = (name: string, id: string, input?: unknown) =>
+      client.startOrchestration(name, input, { instanceId: id });
     const result = (id: string) => client.getResult(id, '3m');
     const numbers = Array.from({ length: 12 }, (_, index) => index + 1);
 
@@ -201,7 +220,9 @@ describe('an engine over hostile storage', () => {
     if (hostility.failAfter !== 0) expect(hostile.done.failedAfter).toBeGreaterThan(0);
     if (hostility.refuse !== 0) expect(hostile.done.refused).toBeGreaterThan(0);
     const database = new Sqlite(file(), { readonly: true });
-    const left = ['message', 'activity', 'timer'].map((table) => database.prepare(`SELECT count(*) AS n FROM durable_${table}`).get());
+    const left = ['message', 'activity', 'timer'].map((table) =>
+      database.prepare(`SELECT count(*) AS n FROM durable_${table}`).get(),
+    );
     database.close();
     expect(left).toEqual([{ n: 0 }, { n: 0 }, { n: 0 }]);
   });
@@ -228,8 +249,14 @@ const squareActivity = { square: (n: number) => n * n };
 
 describe('an item the database can never take', () => {
   it('rejects its caller and nobody else if it is a message', async () => {
-    const { wrap } = poisonedBy((item) => item.kind === 'send' && 'data' in item.message && item.message.data === '"bad"');
-    engine = await startEngine(file(), registryOf({ Test: async (ctx: Ctx) => [await ctx.scheduleWait('a'), await ctx.scheduleWait('a')] }), { wrap });
+    const { wrap } = poisonedBy(
+      (item) => item.kind === 'send' && 'data' in item.message && item.message.data === '"bad"',
+    );
+    engine = await startEngine(
+      file(),
+      registryOf({ Test: async (ctx: Ctx) => [await ctx.scheduleWait('a'), await ctx.scheduleWait('a')] }),
+      { wrap },
+    );
     await engine.client.startOrchestration('Test', undefined, { instanceId: 'i1' });
     const answers = ['good', 'bad', 'also good'].map((text) => codeOf(engine.client.raiseEvent('i1', 'a', text)));
     expect(await Promise.all(answers)).toEqual(['resolved', 'ERR_TEST_POISON', 'resolved']);
@@ -240,7 +267,9 @@ describe('an item the database can never take', () => {
     const { wrap } = poisonedBy((item) => item.kind === 'start' && item.instanceId === 'n5');
     engine = await startEngine(file(), registryOf(square as never, squareActivity as never), { wrap });
     const ids = Array.from({ length: 20 }, (_, n) => n);
-    const started = await Promise.all(ids.map((n) => codeOf(engine.client.startOrchestration('Square', n, { instanceId: `n${n}` }))));
+    const started = await Promise.all(
+      ids.map((n) => codeOf(engine.client.startOrchestration('Square', n, { instanceId: `n${n}` }))),
+    );
     expect(started).toEqual(ids.map((n) => (n === 5 ? 'ERR_TEST_POISON' : 'resolved')));
     const results = await Promise.all(ids.filter((n) => n !== 5).map((n) => engine.client.getResult(`n${n}`, '10s')));
     expect(results).toEqual(ids.filter((n) => n !== 5).map((n) => n * n));
@@ -255,7 +284,10 @@ describe('an item the database can never take', () => {
     await Promise.all(ids.map((n) => engine.client.startOrchestration('Square', n, { instanceId: `n${n}` })));
     const results = await Promise.all(ids.filter((n) => n !== 5).map((n) => engine.client.getResult(`n${n}`, '10s')));
     expect(results).toEqual(ids.filter((n) => n !== 5).map((n) => n * n));
-    const suspended = await eventually(() => engine.client.getOrchestrationStatus('n5'), ({ status }) => status === 'Suspended');
+    const suspended = await eventually(
+      () => engine.client.getOrchestrationStatus('n5'),
+      ({ status }) => status === 'Suspended',
+    );
     expect(suspended).toMatchObject({ suspension: { by: 'engine', code: 'ERR_TEST_POISON', reason: 'malformed' } });
     expect(attempts.poisonous).toBeLessThan(40);
     poisonous = false;
@@ -264,16 +296,22 @@ describe('an item the database can never take', () => {
   });
 
   it('is recorded as the failure of the activity if it is a result', async () => {
-    const body = async (ctx: Ctx) => ctx.scheduleActivity('bad').catch((error: { failure: { code: string } }) => error.failure.code);
+    const body = async (ctx: Ctx) =>
+      ctx.scheduleActivity('bad').catch((error: { failure: { code: string } }) => error.failure.code);
     const { wrap } = poisonedBy((item) => item.kind === 'complete-activity' && item.message.result === '"bad"');
     let release!: () => void;
     const held = new Promise<void>((resolve) => (release = resolve));
-    engine = await startEngine(file(), registryOf({ Test: body }, { bad: () => held.then(() => 'bad') }), { wrap, cacheSize: 1 });
+    engine = await startEngine(file(), registryOf({ Test: body }, { bad: () => held.then(() => 'bad') }), {
+      wrap,
+      cacheSize: 1,
+    });
     await engine.client.startOrchestration('Test', undefined, { instanceId: 'i1' });
     await eventually(() => engine.runtime.status.runningActivities === 1);
     // Another instance takes the only place in the cache, so that the result goes through the journal.
     await engine.client.startOrchestration('Test', undefined, { instanceId: 'i2' });
-    await eventually(() => engine.runtime.status.runningActivities === 2 && engine.runtime.status.cachedExecutions === 1);
+    await eventually(
+      () => engine.runtime.status.runningActivities === 2 && engine.runtime.status.cachedExecutions === 1,
+    );
     release();
     expect(await engine.client.getResult('i1', '10s')).toBe('ERR_TEST_POISON');
   });
@@ -314,7 +352,18 @@ function fastPorts(speed: number): Ports {
 
 describe('minutes without a database', () => {
   const OUTAGE_MS = 180_000;
-  const READS = ['load', 'messagesAfter', 'bufferedMessages', 'runnable', 'timers', 'nextActivityDueAt', 'claimedActivities', 'statuses', 'changedElsewhere', 'heartbeat'] as const;
+  const READS = [
+    'load',
+    'messagesAfter',
+    'bufferedMessages',
+    'runnable',
+    'timers',
+    'nextActivityDueAt',
+    'claimedActivities',
+    'statuses',
+    'changedElsewhere',
+    'heartbeat',
+  ] as const;
 
   it.each([
     { what: 'commits', methods: ['commit'] as const },
@@ -337,7 +386,14 @@ describe('minutes without a database', () => {
         ),
       );
     const { registry } = programs();
-    engine = await startEngine(file(), registry, { wrap, ports, cacheSize: 2, activityConcurrency: 2, activityBacklog: 1, lease: '10m' });
+    engine = await startEngine(file(), registry, {
+      wrap,
+      ports,
+      cacheSize: 2,
+      activityConcurrency: 2,
+      activityBacklog: 1,
+      lease: '10m',
+    });
     const { client } = engine;
     const before = [1, 2, 3].map((n) => client.startOrchestration('Timers', undefined, { instanceId: `timers-${n}` }));
     await client.startOrchestration('Events', undefined, { instanceId: 'events' });
@@ -353,7 +409,10 @@ describe('minutes without a database', () => {
       client.getResult('events', '10m'),
     ]);
     let early: unknown;
-    outcomes.then(() => (early = down ? 'settled while the database was down' : early), (error: unknown) => (early = error));
+    outcomes.then(
+      () => (early = down ? 'settled while the database was down' : early),
+      (error: unknown) => (early = error),
+    );
     await eventually(() => ports.clock.now() - since > OUTAGE_MS);
     expect(early).toBeUndefined();
     expect(refused).toBeGreaterThan(100);

@@ -65,7 +65,9 @@ export class HostileProvider implements Provider {
     const items = batch.items.filter((item) => !this.refuses(item));
     const result = await this.inner.commit(node, lane, { ...batch, items }, patienceMs);
     const inner = result.verdicts.values();
-    const verdicts = batch.items.map((item): Verdict => (this.refuses(item) ? { kind: 'refused' } : inner.next().value!));
+    const verdicts = batch.items.map((item): Verdict =>
+      this.refuses(item) ? { kind: 'refused' } : inner.next().value!,
+    );
     return { ...result, verdicts };
   }
 
@@ -92,12 +94,16 @@ export class HostileProvider implements Provider {
   leave: Provider['leave'] = (node) => this.inner.leave(node);
   resumeForBuild: Provider['resumeForBuild'] = (...args) => this.inner.resumeForBuild(...args);
   load: Provider['load'] = (...args) => this.read('load', () => this.inner.load(...args));
-  messagesAfter: Provider['messagesAfter'] = (...args) => this.read('messagesAfter', () => this.inner.messagesAfter(...args));
-  bufferedMessages: Provider['bufferedMessages'] = (...args) => this.read('bufferedMessages', () => this.inner.bufferedMessages(...args));
+  messagesAfter: Provider['messagesAfter'] = (...args) =>
+    this.read('messagesAfter', () => this.inner.messagesAfter(...args));
+  bufferedMessages: Provider['bufferedMessages'] = (...args) =>
+    this.read('bufferedMessages', () => this.inner.bufferedMessages(...args));
   runnable: Provider['runnable'] = (...args) => this.read('runnable', () => this.inner.runnable(...args));
   timers: Provider['timers'] = (...args) => this.read('timers', () => this.inner.timers(...args));
-  nextActivityDueAt: Provider['nextActivityDueAt'] = (...args) => this.read('nextActivityDueAt', () => this.inner.nextActivityDueAt(...args));
-  claimedActivities: Provider['claimedActivities'] = (node) => this.read('claimedActivities', () => this.inner.claimedActivities(node));
+  nextActivityDueAt: Provider['nextActivityDueAt'] = (...args) =>
+    this.read('nextActivityDueAt', () => this.inner.nextActivityDueAt(...args));
+  claimedActivities: Provider['claimedActivities'] = (node) =>
+    this.read('claimedActivities', () => this.inner.claimedActivities(node));
   changedElsewhere: Provider['changedElsewhere'] = () => this.inner.changedElsewhere();
   status: Provider['status'] = (id) => this.read('status', () => this.inner.status(id));
   statuses: Provider['statuses'] = (ids) => this.read('statuses', () => this.inner.statuses(ids));
@@ -143,4 +149,5 @@ export class HostileProvider implements Provider {
 }
 
 const placeOf = (turn: TurnItem): string => `${turn.instanceId}/${turn.expectedTurn}`;
-const trouble = (when: string): StorageError => new StorageError(`hostile: failed ${when} the commit`, { retryable: true, code: 'ERR_TEST_HOSTILE' });
+const trouble = (when: string): StorageError =>
+  new StorageError(`hostile: failed ${when} the commit`, { retryable: true, code: 'ERR_TEST_HOSTILE' });

@@ -1,9 +1,8 @@
 import { SetMetadata } from '@nestjs/common';
 import { resolveActivityOptions, type ActivityOptions } from '../../core/activity-options.js';
 import { RegistrationError } from '../../core/errors.js';
-import { checkName } from '../../core/identifiers.js';
 import { ACTIVITY_METADATA } from '../durable.constants.js';
-import { refuseUnknown } from './orchestration.decorator.js';
+import { checkDecoratorOptions } from './check-options.js';
 
 export interface ActivityDecoratorOptions extends ActivityOptions {
   /** What rows and history carry. Default: `Class.method`. Give one before production: a renamed method is another name. */
@@ -30,14 +29,18 @@ const KNOWN = ['name', 'aliases', 'runtime', 'retry', 'startToCloseTimeout', 'sc
  * @throws RegistrationError, InvalidOptionError or InvalidIdentifierError when the class is defined.
  */
 export function Activity(options: ActivityDecoratorOptions = {}): MethodDecorator {
-  return (target, key, descriptor: PropertyDescriptor) => {
-    const owner = typeof target === 'function' ? target.name : target.constructor.name;
-    const where = `${owner}.${String(key)}`;
-    if (typeof target === 'function') throw new RegistrationError(where, 'is a static method with @Activity()', 'make it an instance method');
-    if (typeof descriptor.value !== 'function') throw new RegistrationError(where, 'is an accessor with @Activity()', 'make it a method');
-    refuseUnknown(options, KNOWN, `@Activity() of ${where}`);
+  return (target, key, descriptor: PropertyDescriptor | undefined) => {
+    const isStatic = typeof target === 'function';
+    const where = `${isStatic ? target.name : target.constructor.name}.${String(key)}`;
+    if (isStatic)
+      throw new RegistrationError(where, 'is a static method with @Activity()', 'make it an instance method');
+    if (typeof key === 'symbol')
+      throw new RegistrationError(where, 'is an activity named by a symbol', 'name the method by text');
+    if (typeof descriptor?.value !== 'function') {
+      throw new RegistrationError(where, 'is an accessor or property with @Activity()', 'make it a method');
+    }
+    checkDecoratorOptions(options, KNOWN, `@Activity() of ${where}`);
     const { name, aliases = [], runtime, ...rest } = options;
-    for (const text of [name, ...aliases]) if (text !== undefined) checkName(text, `name of activity ${where}`);
     resolveActivityOptions(rest, `@Activity() of ${where}`);
     const metadata: ActivityMetadata = Object.freeze({ name, aliases, runtime, options: rest });
     SetMetadata(ACTIVITY_METADATA, metadata)(target, key, descriptor);

@@ -7,4 +7,5 @@ export const getDurableClientToken = (name: string = DEFAULT_RUNTIME): Injection
   name === DEFAULT_RUNTIME ? DurableClient : `DurableClient_${name}`;
 
 /** Injects the client of a named runtime. The default one is injected by its class. */
-export const InjectDurableClient = (name?: string): ParameterDecorator & PropertyDecorator => Inject(getDurableClientToken(name));
+export const InjectDurableClient = (name?: string): ParameterDecorator & PropertyDecorator =>
+  Inject(getDurableClientToken(name));

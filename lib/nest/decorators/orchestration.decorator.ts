@@ -1,7 +1,8 @@
 import { applyDecorators, Injectable, SetMetadata } from '@nestjs/common';
-import { RegistrationError } from '../../core/errors.js';
-import { checkName, checkVersion } from '../../core/identifiers.js';
+import { RegistrationError, shown } from '../../core/errors.js';
+import { checkVersion } from '../../core/identifiers.js';
 import { ORCHESTRATION_METADATA } from '../durable.constants.js';
+import { checkDecoratorOptions } from './check-options.js';
 
 export interface OrchestrationOptions {
   /** What rows and history carry. Default: the class name. Give one before production: a renamed class is another name. */
@@ -14,6 +15,8 @@ export interface OrchestrationOptions {
   readonly runtime?: string;
 }
 
+const KNOWN = ['name', 'version', 'aliases', 'runtime'];
+
 /**
  * Marks a provider class with `run(ctx, input)` as an orchestration. Each execution gets a fresh object: no constructor
  * parameters; injected properties of singletons are allowed for deterministic helpers.
@@ -22,18 +25,23 @@ export interface OrchestrationOptions {
  */
 export function Orchestration(options?: OrchestrationOptions): ClassDecorator;
 export function Orchestration(name: string, options?: Omit<OrchestrationOptions, 'name'>): ClassDecorator;
-export function Orchestration(first?: string | OrchestrationOptions, second: OrchestrationOptions = {}): ClassDecorator {
-  const options: OrchestrationOptions = typeof first === 'string' ? { ...second, name: first } : (first ?? {});
+export function Orchestration(
+  first: string | OrchestrationOptions = {},
+  second: OrchestrationOptions = {},
+): ClassDecorator {
+  const options: OrchestrationOptions = typeof first === 'string' ? { ...second, name: first } : first;
   return (target) => {
-    refuseUnknown(options, ['name', 'version', 'aliases', 'runtime'], `@Orchestration() of class ${target.name}`);
-    for (const name of [options.name, ...(options.aliases ?? [])]) if (name !== undefined) checkName(name, `name of orchestration ${target.name}`);
-    if (options.version !== undefined) checkVersion(options.version);
+    const where = `@Orchestration() of class ${target.name}`;
+    checkDecoratorOptions(options, KNOWN, where);
+    if (options.version !== undefined) checkVersionOf(options.version, where);
     applyDecorators(Injectable(), SetMetadata(ORCHESTRATION_METADATA, Object.freeze({ ...options })))(target);
   };
 }
 
-export function refuseUnknown(options: object, known: readonly string[], where: string): void {
-  for (const key of Object.keys(options)) {
-    if (!known.includes(key)) throw new RegistrationError(where, `has the unknown option ${JSON.stringify(key)}`, `use ${known.join(', ')}`);
+function checkVersionOf(version: string, where: string): void {
+  try {
+    checkVersion(version);
+  } catch {
+    throw new RegistrationError(where, `has the version ${shown(version)}`, "use a semantic version such as '1.0.0'");
   }
 }

@@ -1,3 +1,4 @@
+import { SUSPECT_AFTER_CRASHES } from '../../../core/limits.js';
 import type { Statement } from '../dialect.js';
 import { bulk, query, run, StatementSet, type Cell } from './statement-set.js';
 
@@ -181,10 +182,11 @@ export class InstanceStatements extends StatementSet {
     return query(`SELECT instance_id, suspect AS node FROM ${this.tables.instance} WHERE suspect IN ${this.list(1)}`, nodes);
   }
 
+  /** Up to suspicion. A suspect runs only under its mark, so a crash without that mark was not its own. */
   countCrash(nodes: string, now: number): Statement {
     return query(
       `UPDATE ${this.tables.instance} SET crashes = crashes + 1
-       WHERE status IN ${OPEN} AND owner IN ${this.list(1)} AND (messages_in > messages_seen
+       WHERE status IN ${OPEN} AND crashes < ${SUSPECT_AFTER_CRASHES} AND owner IN ${this.list(1)} AND (messages_in > messages_seen
          OR EXISTS (SELECT 1 FROM ${this.tables.activity} a WHERE a.instance_id = ${this.tables.instance}.instance_id AND a.node IN ${this.list(1)})
          OR EXISTS (SELECT 1 FROM ${this.tables.timer} t WHERE t.instance_id = ${this.tables.instance}.instance_id AND t.fire_at <= ${this.p(2)}))
        RETURNING instance_id`,

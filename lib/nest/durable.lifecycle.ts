@@ -1,27 +1,30 @@
-import {
-  Logger,
-  type BeforeApplicationShutdown,
-  type OnApplicationBootstrap,
-  type OnApplicationShutdown,
-  type OnModuleDestroy,
-  type OnModuleInit,
+import type {
+  BeforeApplicationShutdown,
+  OnApplicationBootstrap,
+  OnApplicationShutdown,
+  OnModuleDestroy,
+  OnModuleInit,
 } from '@nestjs/common';
 import { DurableClient } from '../client/index.js';
-import { DurableRuntime, Registry, type EngineLog } from '../runtime/index.js';
+import { DurableRuntime, Registry } from '../runtime/index.js';
 import type { DurableExplorer } from './durable.explorer.js';
 import { checkModuleOptions, providerOf, type DurableModuleOptions } from './durable-options.js';
+import { nestLog } from './nest-log.js';
 
 /**
  * One runtime and its client in the life of a Nest application: handlers are found in `onModuleInit`, it runs from
  * `onApplicationBootstrap`, hands its work back in `onModuleDestroy`, serves clients of requests in flight until
  * `onApplicationShutdown`, and leaves no handle behind.
  */
-export class DurableHost implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown, OnApplicationShutdown {
+export class DurableLifecycle
+  implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown, OnApplicationShutdown
+{
   readonly client: DurableClient;
-  readonly runtime: DurableRuntime;
+  private readonly runtime: DurableRuntime;
   private readonly registry = new Registry();
   private starting: Promise<void> | undefined;
 
+  /** @throws InvalidOptionError */
   constructor(
     options: DurableModuleOptions,
     private readonly name: string,
@@ -62,16 +65,4 @@ export class DurableHost implements OnModuleInit, OnApplicationBootstrap, OnModu
   async onApplicationShutdown(): Promise<void> {
     await this.runtime.stop();
   }
-}
-
-function nestLog(context: string): EngineLog {
-  const logger = new Logger(context);
-  const line = (message: string, fields?: Readonly<Record<string, unknown>>): string =>
-    fields === undefined || Object.keys(fields).length === 0 ? message : `${message} ${JSON.stringify(fields)}`;
-  return {
-    debug: (message, fields) => logger.debug(line(message, fields)),
-    log: (message, fields) => logger.log(line(message, fields)),
-    warn: (message, fields) => logger.warn(line(message, fields)),
-    error: (message, fields) => logger.error(line(message, fields)),
-  };
 }
