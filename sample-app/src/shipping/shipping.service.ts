@@ -1,21 +1,27 @@
 import { Injectable } from '@nestjs/common';
-import { Activity, ActivityContext, DurableClient } from 'nest-durable';
-import { Settings } from '../common/settings.js';
-import type { Order, Shipment } from '../orders/order.js';
+import { randomUUID } from 'node:crypto';
+import { Activity, ActivityCtx, type ActivityContext } from 'nest-durable';
+import type { Ledger } from '../ledger/ledger.js';
+import { Ledgers } from '../ledger/ledgers.js';
+import type { Shipment } from '../orders/order.js';
 
-/** Asks the warehouse to ship. Its answer comes later, as the external event `WarehouseShipped`. */
+interface ShipmentEntry extends Shipment {
+  readonly key: string;
+  readonly orderId: string;
+}
+
 @Injectable()
 export class ShippingService {
-  constructor(
-    private readonly settings: Settings,
-    private readonly durable: DurableClient,
-  ) {}
+  private readonly ledger: Ledger<ShipmentEntry>;
 
-  @Activity({ name: 'shipping.request', retry: { maxAttempts: 5 } })
-  async request(order: Order): Promise<void> {
-    const { instanceId } = ActivityContext.current();
-    if (!this.settings.autoShip) return;
-    const shipment: Shipment = { trackingId: `AUTO-${order.id}` };
-    await this.durable.raiseEvent(instanceId, 'WarehouseShipped', shipment, { ifFinished: 'ignore' });
+  constructor(ledgers: Ledgers) {
+    this.ledger = ledgers.open('shipments');
+  }
+
+  /** Enters the parcel into the book of the carrier. */
+  @Activity({ name: 'shipping.register', retry: { maxAttempts: 50, maxInterval: '1m' } })
+  async register(orderId: string, shipment: Shipment, @ActivityCtx() activity?: ActivityContext): Promise<void> {
+    const key = activity?.idempotencyKey ?? randomUUID();
+    if (this.ledger.of(key).length === 0) this.ledger.append({ key, orderId, ...shipment });
   }
 }

@@ -1,55 +1,56 @@
 import { Injectable } from '@nestjs/common';
-import { Activity, ActivityContext, NonRetryableError } from 'nest-durable';
-import { join } from 'node:path';
-import { Ledger } from '../common/ledger.js';
-import { Settings } from '../common/settings.js';
+import { randomUUID } from 'node:crypto';
+import { Activity, ActivityCtx, type ActivityContext } from 'nest-durable';
+import { Catalogue } from '../catalogue/catalogue.js';
+import type { Ledger } from '../ledger/ledger.js';
+import { Ledgers } from '../ledger/ledgers.js';
 import type { OrderLine } from '../orders/order.js';
-import { CatalogueService } from './catalogue.service.js';
 
 interface StockEntry {
   readonly key: string;
+  readonly kind: 'reserved' | 'released';
   readonly orderId: string;
   readonly sku: string;
   readonly quantity: number;
 }
 
-/** The stock, as movements: a reservation takes away, a release gives back. Repeating one with the same key does nothing. */
+export class OutOfStockError extends Error {
+  override readonly name = 'OutOfStockError';
+
+  constructor(line: OrderLine, left: number) {
+    super(`${line.quantity} of ${line.sku} were ordered, ${left} are left.`);
+  }
+}
+
+/** Activities may run more than once, so each looks first whether this call has been done. */
 @Injectable()
 export class StockService {
   private readonly ledger: Ledger<StockEntry>;
-  private readonly keys = new Set<string>();
-  private readonly taken = new Map<string, number>();
+  private readonly left: Map<string, number>;
 
-  constructor(
-    settings: Settings,
-    private readonly catalogue: CatalogueService,
-  ) {
-    this.ledger = new Ledger(join(settings.dataDirectory, 'stock.ndjson'));
-    for (const entry of this.ledger.entries()) this.count(entry);
+  constructor(catalogue: Catalogue, ledgers: Ledgers) {
+    this.ledger = ledgers.open('stock');
+    this.left = new Map(catalogue.articles.map(({ sku, stock }) => [sku, stock]));
+    for (const entry of this.ledger.entries) this.count(entry);
   }
 
-  @Activity({ name: 'stock.reserve', retry: { maxAttempts: 3, initialInterval: '100ms' } })
-  async reserve(orderId: string, { sku, quantity }: OrderLine): Promise<void> {
-    const { stock } = this.catalogue.get(sku);
-    const left = stock - (this.taken.get(sku) ?? 0);
-    const { idempotencyKey: key } = ActivityContext.current();
-    if (!this.keys.has(key) && left < quantity) throw new NonRetryableError(`only ${left} of ${sku} left, ${quantity} wanted`);
-    this.move({ key, orderId, sku, quantity });
+  @Activity({ name: 'stock.reserve', retry: { maxAttempts: 5, nonRetryableErrors: ['OutOfStockError'] } })
+  async reserve(orderId: string, line: OrderLine, @ActivityCtx() activity?: ActivityContext): Promise<void> {
+    const key = activity?.idempotencyKey ?? randomUUID();
+    if (this.ledger.of(key).length > 0) return;
+    const left = this.left.get(line.sku) ?? 0;
+    if (left < line.quantity) throw new OutOfStockError(line, left);
+    this.count(this.ledger.append({ key, kind: 'reserved', orderId, ...line }));
   }
 
-  @Activity({ name: 'stock.release', retry: { maxAttempts: 10 } })
-  async release(orderId: string, { sku, quantity }: OrderLine): Promise<void> {
-    this.move({ key: ActivityContext.current().idempotencyKey, orderId, sku, quantity: -quantity });
+  @Activity({ name: 'stock.release', retry: { maxAttempts: 50, maxInterval: '1m' } })
+  async release(orderId: string, line: OrderLine, @ActivityCtx() activity?: ActivityContext): Promise<void> {
+    const key = activity?.idempotencyKey ?? randomUUID();
+    if (this.ledger.of(key).length > 0) return;
+    this.count(this.ledger.append({ key, kind: 'released', orderId, ...line }));
   }
 
-  private move(entry: StockEntry): void {
-    if (this.keys.has(entry.key)) return;
-    this.ledger.append(entry);
-    this.count(entry);
-  }
-
-  private count({ key, sku, quantity }: StockEntry): void {
-    this.keys.add(key);
-    this.taken.set(sku, (this.taken.get(sku) ?? 0) + quantity);
+  private count({ kind, sku, quantity }: StockEntry): void {
+    this.left.set(sku, (this.left.get(sku) ?? 0) + (kind === 'released' ? quantity : -quantity));
   }
 }
