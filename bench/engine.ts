@@ -1,7 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DurableClient, DurableRuntime, Registry, TypeOrmProvider, type EngineOptions, type OrchestrationContext } from 'nest-durable';
+import {
+  DurableClient,
+  DurableRuntime,
+  Registry,
+  TypeOrmProvider,
+  type EngineOptions,
+  type OrchestrationContext,
+} from 'nest-durable';
 
 export interface BenchEngine {
   readonly client: DurableClient;
@@ -23,17 +30,23 @@ export function benchRegistry(): Registry {
   // Its sixth step does not return in the process that is to be killed there.
   orchestration('gated-chain', async (ctx, steps: number) => {
     let value = 0;
-    for (let step = 0; step < steps; step++) value = await ctx.scheduleActivity<number>(step === 5 ? 'gated' : 'increment', [value]);
+    for (let step = 0; step < steps; step++)
+      value = await ctx.scheduleActivity<number>(step === 5 ? 'gated' : 'increment', [value]);
     return value;
   });
   orchestration('fan-out', async (ctx, width: number) => {
-    const results = await ctx.join(Array.from({ length: width }, (_, index) => ctx.scheduleActivity<number>('increment', [index])));
+    const results = await ctx.join(
+      Array.from({ length: width }, (_, index) => ctx.scheduleActivity<number>('increment', [index])),
+    );
     return results.length;
   });
   orchestration('wait', (ctx) => ctx.scheduleWait('go'));
   registry.addActivity({ name: 'greet', run: async ([name]) => `Hello, ${String(name)}!` });
   const gated = process.argv[1]?.endsWith('recovery-victim.js') === true;
-  registry.addActivity({ name: 'gated', run: ([value]) => (gated ? new Promise(() => undefined) : (value as number) + 1) });
+  registry.addActivity({
+    name: 'gated',
+    run: ([value]) => (gated ? new Promise(() => undefined) : (value as number) + 1),
+  });
   registry.addActivity({ name: 'increment', run: async ([value]) => (value as number) + 1 });
   return registry;
 }
@@ -56,7 +69,11 @@ export async function withDirectory<T>(work: (file: string) => Promise<T>): Prom
 }
 
 /** Runs `total` pieces of work, `width` at a time. */
-export async function inParallel(total: number, width: number, work: (index: number) => Promise<unknown>): Promise<void> {
+export async function inParallel(
+  total: number,
+  width: number,
+  work: (index: number) => Promise<unknown>,
+): Promise<void> {
   let next = 0;
   const lane = async (): Promise<void> => {
     while (next < total) await work(next++);

@@ -9,7 +9,9 @@ const SECONDS = 8;
 export const httpP99 = (): Promise<{ value: number; note: string }> =>
   withDirectory(async (file) => {
     const server = fork(fileURLToPath(new URL('./http-server.js', import.meta.url)), [file], { execArgv: [] });
-    const port = await new Promise<number>((resolve) => server.once('message', (message) => resolve(message as number)));
+    const port = await new Promise<number>((resolve) =>
+      server.once('message', (message) => resolve(message as number)),
+    );
     const agent = new Agent({ keepAlive: true, maxSockets: 16 });
     await load(port, agent, 1_500); // warms the compiler
     const times = (await load(port, agent, SECONDS * 1_000)).sort((a, b) => a - b);
@@ -20,7 +22,10 @@ export const httpP99 = (): Promise<{ value: number; note: string }> =>
     server.kill('SIGKILL');
     agent.destroy();
     const at = (share: number): number => times[Math.floor(times.length * share)]!;
-    return { value: at(0.99), note: `p50 ${at(0.5).toFixed(1)}, ${times.length} requests, ${Math.round(rate).toLocaleString('en')} instances/s meanwhile` };
+    return {
+      value: at(0.99),
+      note: `p50 ${at(0.5).toFixed(1)}, ${times.length} requests, ${Math.round(rate).toLocaleString('en')} instances/s meanwhile`,
+    };
   });
 
 async function load(port: number, agent: Agent, ms: number): Promise<number[]> {

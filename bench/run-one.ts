@@ -20,7 +20,10 @@ async function chainRatio(): Promise<{ value: number; note: string }> {
   const short = (await medianOf(() => oneChain(100))).value;
   const middle = (await medianOf(() => oneChain(1_000))).value;
   const long = (await medianOf(() => oneChain(10_000))).value;
-  return { value: long / short, note: `${Math.round(short)}, ${Math.round(middle)}, ${Math.round(long)} steps/s at 100, 1,000, 10,000` };
+  return {
+    value: long / short,
+    note: `${Math.round(short)}, ${Math.round(middle)}, ${Math.round(long)} steps/s at 100, 1,000, 10,000`,
+  };
 }
 
 async function roundTrip(): Promise<{ value: number; note: string }> {
@@ -42,6 +45,7 @@ const WORKLOADS: Readonly<Record<string, () => Promise<{ value: number; note: st
 
 const name = process.argv[2] ?? '';
 const workload = WORKLOADS[name];
-if (workload === undefined) throw new Error(`no workload ${JSON.stringify(name)}: ${Object.keys(WORKLOADS).join(', ')}`);
+if (workload === undefined)
+  throw new Error(`no workload ${JSON.stringify(name)}: ${Object.keys(WORKLOADS).join(', ')}`);
 console.log(JSON.stringify(await workload()));
 process.exit(0);

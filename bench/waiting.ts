@@ -16,7 +16,9 @@ async function withWaiting<T>(measure: (engine: BenchEngine, before: number) => 
     });
     await until(() => engine.runtime.status.cachedExecutions === 0);
     const before = megabytes();
-    await inParallel(INSTANCES, 1_000, (index) => engine.client.startOrchestration('wait', undefined, { instanceId: `wait-${index}` }));
+    await inParallel(INSTANCES, 1_000, (index) =>
+      engine.client.startOrchestration('wait', undefined, { instanceId: `wait-${index}` }),
+    );
     await until(() => engine.runtime.status.cachedExecutions === 0);
     const result = await measure(engine, before);
     await engine.stop();

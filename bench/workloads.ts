@@ -24,13 +24,17 @@ async function runAll(engine: BenchEngine, name: string, total: number, width: n
 }
 
 /** Instances per second: one activity each, 50 at a time. */
-export const hello = async (): Promise<number> => 2_000 / (await timed((engine) => runAll(engine, 'hello', 2_000, 50, 'Ada')));
+export const hello = async (): Promise<number> =>
+  2_000 / (await timed((engine) => runAll(engine, 'hello', 2_000, 50, 'Ada')));
 /** Steps per second: 200 instances of 20 sequential activities. */
-export const chain = async (): Promise<number> => 4_000 / (await timed((engine) => runAll(engine, 'chain', 200, 200, 20)));
+export const chain = async (): Promise<number> =>
+  4_000 / (await timed((engine) => runAll(engine, 'chain', 200, 200, 20)));
 /** Activities per second: 50 instances of 100 parallel activities. */
-export const fanOut = async (): Promise<number> => 5_000 / (await timed((engine) => runAll(engine, 'fan-out', 50, 50, 100)));
+export const fanOut = async (): Promise<number> =>
+  5_000 / (await timed((engine) => runAll(engine, 'fan-out', 50, 50, 100)));
 /** Steps per second of one chain. */
-export const oneChain = async (steps: number): Promise<number> => steps / (await timed((engine) => runAll(engine, 'chain', 1, 1, steps)));
+export const oneChain = async (steps: number): Promise<number> =>
+  steps / (await timed((engine) => runAll(engine, 'chain', 1, 1, steps)));
 
 /** Milliseconds from the call to the result, one at a time on an idle engine: sorted. */
 export const roundTrips = (samples: number): Promise<number[]> =>

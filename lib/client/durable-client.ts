@@ -52,11 +52,24 @@ export class DurableClient {
    * Resolves when the start is durable; the instance is `Pending` from then on.
    * @throws UnknownOrchestrationError, InvalidIdentifierError, PayloadError, PayloadTooLargeError, InstanceAlreadyExistsError
    */
-  startOrchestration<C extends OrchestrationClass>(orchestration: C, input: InputOf<C>, options?: StartOptions): Promise<OrchestrationHandle<OutputOf<C>>>;
-  startOrchestration<Output = unknown>(orchestration: string, input?: unknown, options?: StartOptions): Promise<OrchestrationHandle<Output>>;
-  async startOrchestration(target: string | OrchestrationClass, input?: unknown, options: StartOptions = {}): Promise<OrchestrationHandle<unknown>> {
+  startOrchestration<C extends OrchestrationClass>(
+    orchestration: C,
+    input: InputOf<C>,
+    options?: StartOptions,
+  ): Promise<OrchestrationHandle<OutputOf<C>>>;
+  startOrchestration<Output = unknown>(
+    orchestration: string,
+    input?: unknown,
+    options?: StartOptions,
+  ): Promise<OrchestrationHandle<Output>>;
+  async startOrchestration(
+    target: string | OrchestrationClass,
+    input?: unknown,
+    options: StartOptions = {},
+  ): Promise<OrchestrationHandle<unknown>> {
     const idReuse = options.idReuse ?? 'reject';
-    if (!REUSES.includes(idReuse)) throw new InvalidOptionError('idReuse', idReuse, "'reject', 'return-existing' or 'restart-if-finished'");
+    if (!REUSES.includes(idReuse))
+      throw new InvalidOptionError('idReuse', idReuse, "'reject', 'return-existing' or 'restart-if-finished'");
     const { ports } = this.runtime.options;
     const { name, version } = this.resolve(target, options.version);
     const instanceId = options.instanceId === undefined ? ports.generation() : checkInstanceId(options.instanceId);
@@ -132,7 +145,11 @@ export class DurableClient {
   }
 
   /** Ends the instance without running its code again. Also works for a suspended one. */
-  async terminateInstance(instanceId: string, reason = 'terminated by a client', options: SendOptions = {}): Promise<void> {
+  async terminateInstance(
+    instanceId: string,
+    reason = 'terminated by a client',
+    options: SendOptions = {},
+  ): Promise<void> {
     await this.send(instanceId, { kind: 'terminate', reason: reasonText(reason) }, options);
     this.runtime.look(instanceId);
   }
@@ -172,7 +189,8 @@ export class DurableClient {
   }
 
   private async send(instanceId: string, message: Message, { ifFinished = 'error' }: SendOptions): Promise<void> {
-    if (ifFinished !== 'error' && ifFinished !== 'ignore') throw new InvalidOptionError('ifFinished', ifFinished, "'error' or 'ignore'");
+    if (ifFinished !== 'error' && ifFinished !== 'ignore')
+      throw new InvalidOptionError('ifFinished', ifFinished, "'error' or 'ignore'");
     const item: BatchItem = { kind: 'send', instanceId: checkInstanceId(instanceId), message };
     const verdict = await this.runtime.submit(item);
     if (verdict.kind === 'finished' && ifFinished === 'ignore') return;
@@ -192,7 +210,8 @@ function refuse(verdict: Verdict, instanceId: string): void {
   if (verdict.kind === 'finished') throw new InstanceFinishedError(instanceId);
 }
 
-const timeoutMs = (timeout: Duration | undefined): number | undefined => (timeout === undefined ? undefined : parseDuration(timeout, 'timeout'));
+const timeoutMs = (timeout: Duration | undefined): number | undefined =>
+  timeout === undefined ? undefined : parseDuration(timeout, 'timeout');
 
 function reasonText(reason: unknown): string {
   if (typeof reason !== 'string') throw new InvalidOptionError('reason', reason, 'a text');

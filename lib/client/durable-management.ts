@@ -23,9 +23,17 @@ export class DurableManagement {
   }
 
   /** Events in order, of the current execution unless another is named. @throws InstanceNotFoundError */
-  async readExecutionHistory(instanceId: string, options: PageOptions & { readonly executionId?: number } = {}): Promise<Page<HistoryEvent>> {
-    const page = await this.runtime.store.history(checkInstanceId(instanceId), options.executionId, pageRequest(options));
-    if (page.items.length === 0 && (await this.runtime.store.status(instanceId)) === null) throw new InstanceNotFoundError(instanceId);
+  async readExecutionHistory(
+    instanceId: string,
+    options: PageOptions & { readonly executionId?: number } = {},
+  ): Promise<Page<HistoryEvent>> {
+    const page = await this.runtime.store.history(
+      checkInstanceId(instanceId),
+      options.executionId,
+      pageRequest(options),
+    );
+    if (page.items.length === 0 && (await this.runtime.store.status(instanceId)) === null)
+      throw new InstanceNotFoundError(instanceId);
     return page;
   }
 
@@ -36,6 +44,7 @@ export class DurableManagement {
 }
 
 function pageRequest({ limit = 100, cursor }: PageOptions): PageRequest {
-  if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1_000) throw new InvalidOptionError('limit', limit, 'a whole number from 1 to 1,000');
+  if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1_000)
+    throw new InvalidOptionError('limit', limit, 'a whole number from 1 to 1,000');
   return { limit, cursor };
 }

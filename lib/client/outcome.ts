@@ -22,7 +22,11 @@ export type OrchestrationStatus<Output = unknown> =
   | (Common & { readonly status: 'Pending' | 'Running' })
   | (Common & { readonly status: 'Suspended'; readonly suspension: Suspension })
   | (Common & { readonly status: 'Completed'; readonly output: Output; readonly endedAt: Date })
-  | (Common & { readonly status: 'Failed' | 'Cancelled' | 'Terminated'; readonly failure: Failure; readonly endedAt: Date });
+  | (Common & {
+      readonly status: 'Failed' | 'Cancelled' | 'Terminated';
+      readonly failure: Failure;
+      readonly endedAt: Date;
+    });
 
 export function statusOf(row: InstanceRow, codec: PayloadCodec): OrchestrationStatus {
   const common: Common = {

@@ -29,9 +29,15 @@ const KEYS = ['retry', 'startToCloseTimeout', 'scheduleToCloseTimeout', 'tag'];
 /** @throws InvalidOptionError naming the option, its value and what is accepted. */
 export function resolveActivityOptions(options: ActivityOptions | undefined, what: string): ResolvedActivityOptions {
   if (options === undefined) return {};
-  if (typeof options !== 'object' || options === null) throw new InvalidOptionError(what, options, "an object such as { startToCloseTimeout: '30s' }");
+  if (typeof options !== 'object' || options === null)
+    throw new InvalidOptionError(what, options, "an object such as { startToCloseTimeout: '30s' }");
   for (const key of Object.keys(options)) {
-    if (!KEYS.includes(key)) throw new InvalidOptionError(`${what}.${key}`, options[key as keyof ActivityOptions], `one of ${KEYS.join(', ')}`);
+    if (!KEYS.includes(key))
+      throw new InvalidOptionError(
+        `${what}.${key}`,
+        options[key as keyof ActivityOptions],
+        `one of ${KEYS.join(', ')}`,
+      );
   }
   return {
     ...(options.retry !== undefined && { retry: resolveRetryPolicy(options.retry, `${what}.retry`) }),

@@ -187,11 +187,7 @@ export interface ContinuedAsNew extends Recorded {
 
 /** The last event of an execution; there is at most one and nothing follows it. */
 export type TerminalEvent =
-  | OrchestrationCompleted
-  | OrchestrationFailed
-  | OrchestrationCancelled
-  | OrchestrationTerminated
-  | ContinuedAsNew;
+  OrchestrationCompleted | OrchestrationFailed | OrchestrationCancelled | OrchestrationTerminated | ContinuedAsNew;
 
 /** What the code decided. */
 export type ActionEvent =

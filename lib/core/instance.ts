@@ -2,14 +2,7 @@ import type { Failure } from './failure.js';
 import type { Payload } from './payload.js';
 
 /** The life of an instance. The first three are open; the others are final. */
-export type InstanceStatus =
-  | 'Pending'
-  | 'Running'
-  | 'Suspended'
-  | 'Completed'
-  | 'Failed'
-  | 'Cancelled'
-  | 'Terminated';
+export type InstanceStatus = 'Pending' | 'Running' | 'Suspended' | 'Completed' | 'Failed' | 'Cancelled' | 'Terminated';
 
 export type FinalStatus = 'Completed' | 'Failed' | 'Cancelled' | 'Terminated';
 

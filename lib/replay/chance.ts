@@ -37,5 +37,8 @@ export function automaticInstanceId(execution: Execution, scheduleId: number): s
 
 /** The same for all attempts of one activity and for no other activity ever (protocol 9). */
 export function idempotencyKey(generation: string, executionId: number, activityId: number): string {
-  return createHash('sha256').update(`${generation}/${executionId}/activity/${activityId}`).digest('base64url').slice(0, 32);
+  return createHash('sha256')
+    .update(`${generation}/${executionId}/activity/${activityId}`)
+    .digest('base64url')
+    .slice(0, 32);
 }

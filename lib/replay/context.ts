@@ -166,7 +166,11 @@ async function conditionOrTimeout(
   return held;
 }
 
-function activityProxy(execution: Execution, service: ServiceClass<unknown>, options: ActivityOptions | undefined): object {
+function activityProxy(
+  execution: Execution,
+  service: ServiceClass<unknown>,
+  options: ActivityOptions | undefined,
+): object {
   const calls: Record<string, unknown> = Object.create(guardOf(service)) as Record<string, unknown>;
   for (const { method, name } of execution.handlers.activityMethods(service)) {
     calls[method] = (...args: unknown[]) => scheduleActivity(execution, name, args, options);
@@ -183,7 +187,10 @@ function guardOf(service: ServiceClass<unknown>): object {
     guard = new Proxy(Object.create(null) as object, {
       get(_, key) {
         if (typeof key === 'symbol' || key === 'then' || key === 'toJSON' || key === 'constructor') return undefined;
-        throw new UnknownActivityError(`${service.name}.${key}`, `${service.name}.${key}() is not an activity: add @Activity() to the method`);
+        throw new UnknownActivityError(
+          `${service.name}.${key}`,
+          `${service.name}.${key}() is not an activity: add @Activity() to the method`,
+        );
       },
     });
     guards.set(service, guard);

@@ -72,7 +72,9 @@ export function eventOf(execution: Execution, input: Input, clockNow: number): D
         }
       );
     case 'cancel':
-      return execution.cancellation === undefined ? { id, at, kind: 'CancelRequested', reason: message.reason } : 'duplicate';
+      return execution.cancellation === undefined
+        ? { id, at, kind: 'CancelRequested', reason: message.reason }
+        : 'duplicate';
     case 'external-event':
     case 'queue-message':
     case 'terminate':

@@ -28,7 +28,8 @@ import type { Handlers } from './handlers.js';
 import { createContext } from './context.js';
 
 /** Why an execution cannot go on: the instance is suspended, and its messages wait for the mended code. */
-export type Fault = NondeterminismError | ForeignAwaitError | LimitExceededError | HistoryCorruptError | HandlerMissingError;
+export type Fault =
+  NondeterminismError | ForeignAwaitError | LimitExceededError | HistoryCorruptError | HandlerMissingError;
 
 export interface ExecutionOptions {
   readonly instanceId: string;
@@ -166,7 +167,12 @@ export class Execution {
     this.draft.events.push(event);
     this.nextEventId = event.id + 1;
     if (this.nextEventId > this.limits.maxHistoryEvents) {
-      this.fault = new LimitExceededError('history events', this.nextEventId - 1, this.limits.maxHistoryEvents, this.instanceId);
+      this.fault = new LimitExceededError(
+        'history events',
+        this.nextEventId - 1,
+        this.limits.maxHistoryEvents,
+        this.instanceId,
+      );
       return;
     }
     this.dispatch(event);
@@ -180,7 +186,11 @@ export class Execution {
   /** After the code blocked: blocked on nothing durable means it awaits something a replay cannot repeat. */
   checkBlocked(): void {
     if (this.over || !this.started || this.open.size > 0 || this.conditions.length > 0) return;
-    this.fault = new ForeignAwaitError(this.instanceId, this.name, 'an await that is not durable (no open activity, timer, wait, child or condition)');
+    this.fault = new ForeignAwaitError(
+      this.instanceId,
+      this.name,
+      'an await that is not durable (no open activity, timer, wait, child or condition)',
+    );
   }
 
   /** The history is used up and its last run compared; `finishReplay` opens the execution to new deliveries. */
@@ -264,7 +274,10 @@ export class Execution {
   closeFuture(event: DeliveredEvent & { readonly scheduleId: number }, kind: FutureKind): FutureRecord | undefined {
     const record = this.open.get(event.scheduleId);
     if (record === undefined || record.kind !== kind) {
-      this.fault = new HistoryCorruptError(this.instanceId, `event ${event.id} (${event.kind}) refers to ${event.scheduleId}, which is no open ${kind}`);
+      this.fault = new HistoryCorruptError(
+        this.instanceId,
+        `event ${event.id} (${event.kind}) refers to ${event.scheduleId}, which is no open ${kind}`,
+      );
       return undefined;
     }
     this.open.delete(event.scheduleId);
@@ -336,7 +349,11 @@ export class Execution {
 
   lacksOrchestration(name: string, version: string | undefined): boolean {
     if (version !== undefined && this.handlers.hasOrchestration(name, version)) return false;
-    this.fault = new HandlerMissingError('orchestration', version === undefined ? name : `${name}@${version}`, this.instanceId);
+    this.fault = new HandlerMissingError(
+      'orchestration',
+      version === undefined ? name : `${name}@${version}`,
+      this.instanceId,
+    );
     return true;
   }
 
@@ -412,4 +429,3 @@ export class Execution {
     });
   }
 }
-

@@ -68,7 +68,10 @@ export interface Handlers {
   /** @throws whatever the class's field initialisers throw; that fails the execution. */
   create(name: string, version: string): OrchestrationObject;
   /** Name of a class or name, with the asked version or the newest registered one; no version if there is none. */
-  resolveOrchestration(target: string | OrchestrationClass, version?: string): { readonly name: string; readonly version?: string };
+  resolveOrchestration(
+    target: string | OrchestrationClass,
+    version?: string,
+  ): { readonly name: string; readonly version?: string };
   hasActivity(name: string): boolean;
   /** The options of the decorator. */
   activityOptions(name: string): ResolvedActivityOptions | undefined;

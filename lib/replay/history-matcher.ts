@@ -19,7 +19,11 @@ export function difference(recorded: HistoryEvent, asked: ActionEvent): Differen
 /** An event with what identifies it, for messages: `ActivityScheduled "PaymentService.charge"`. */
 export function describe(event: HistoryEvent): string {
   const identity = identityOf(event);
-  const what = isTerminal(event) ? `the end (${event.kind})` : isDelivered(event) ? `${event.kind} (something to wait for)` : event.kind;
+  const what = isTerminal(event)
+    ? `the end (${event.kind})`
+    : isDelivered(event)
+      ? `${event.kind} (something to wait for)`
+      : event.kind;
   return identity === '' ? what : `${what} ${identity}`;
 }
 

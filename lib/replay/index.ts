@@ -1,6 +1,15 @@
 export type { OrchestrationContext, DurableLog, Cancellation, ParentInfo } from './orchestration-context.js';
 export type { DurableFuture, FutureRecord, FutureKind } from './durable-future.js';
-export type { ActivitiesOf, ActivityMethod, Handlers, InputOf, OrchestrationClass, OrchestrationObject, OutputOf, ServiceClass } from './handlers.js';
+export type {
+  ActivitiesOf,
+  ActivityMethod,
+  Handlers,
+  InputOf,
+  OrchestrationClass,
+  OrchestrationObject,
+  OutputOf,
+  ServiceClass,
+} from './handlers.js';
 export type { DurableKv } from './actions/kv.js';
 export type { SubOrchestrationOptions } from './actions/sub-orchestration.js';
 export type { DetachedStartOptions } from './actions/detached-start.js';

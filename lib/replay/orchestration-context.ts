@@ -64,9 +64,17 @@ export interface OrchestrationContext {
     input: InputOf<C>,
     options?: SubOrchestrationOptions,
   ): DurableFuture<OutputOf<C>>;
-  scheduleSubOrchestration<T = unknown>(orchestration: string, input?: unknown, options?: SubOrchestrationOptions): DurableFuture<T>;
+  scheduleSubOrchestration<T = unknown>(
+    orchestration: string,
+    input?: unknown,
+    options?: SubOrchestrationOptions,
+  ): DurableFuture<T>;
   /** A start nobody waits for. Resolves with the instance id once started; rejects if that id exists. */
-  scheduleOrchestration<C extends OrchestrationClass>(orchestration: C, input: InputOf<C>, options?: DetachedStartOptions): DurableFuture<string>;
+  scheduleOrchestration<C extends OrchestrationClass>(
+    orchestration: C,
+    input: InputOf<C>,
+    options?: DetachedStartOptions,
+  ): DurableFuture<string>;
   scheduleOrchestration(orchestration: string, input?: unknown, options?: DetachedStartOptions): DurableFuture<string>;
   /** Ends this execution and begins the next with a fresh history. Never settles; KV, custom status and queued messages stay. */
   continueAsNew(input?: unknown, options?: { readonly version?: string }): Promise<never>;
@@ -78,7 +86,9 @@ export interface OrchestrationContext {
    * left alone. A rejected winner rejects.
    */
   select<const F extends readonly (Promise<unknown> | Kept<unknown>)[]>(futures: F): Promise<Selected<F>>;
-  select<const F extends Readonly<Record<string, Promise<unknown> | Kept<unknown>>>>(futures: F): Promise<SelectedOf<F>>;
+  select<const F extends Readonly<Record<string, Promise<unknown> | Kept<unknown>>>>(
+    futures: F,
+  ): Promise<SelectedOf<F>>;
   /** Protects a future from being cancelled when it loses this `select`. */
   keep<T>(future: Promise<T>): Kept<T>;
   /**

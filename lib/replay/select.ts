@@ -13,7 +13,10 @@ type Settled<F> = F extends Kept<infer T> ? T : Awaited<F>;
 export type Joined<F extends readonly unknown[]> = { -readonly [K in keyof F]: Awaited<F[K]> };
 /** `{ index, value }` of the winner, discriminated by index for tuples. */
 export type Selected<F extends readonly unknown[]> = {
-  [K in keyof F & `${number}`]: { readonly index: K extends `${infer N extends number}` ? N : number; readonly value: Settled<F[K]> };
+  [K in keyof F & `${number}`]: {
+    readonly index: K extends `${infer N extends number}` ? N : number;
+    readonly value: Settled<F[K]>;
+  };
 }[keyof F & `${number}`] extends infer U
   ? [U] extends [never]
     ? { readonly index: number; readonly value: Settled<F[number]> }
@@ -24,8 +27,16 @@ export type SelectedOf<F> = { [K in keyof F]: { readonly winner: K; readonly val
 
 type Candidate = Promise<unknown> | Kept<unknown>;
 
-export function selectIndex(execution: Execution, candidates: readonly Candidate[]): Promise<{ index: number; value: unknown }> {
-  return select(execution, candidates, candidates.map((_, index) => `[${index}]`), (index, value) => ({ index, value }));
+export function selectIndex(
+  execution: Execution,
+  candidates: readonly Candidate[],
+): Promise<{ index: number; value: unknown }> {
+  return select(
+    execution,
+    candidates,
+    candidates.map((_, index) => `[${index}]`),
+    (index, value) => ({ index, value }),
+  );
 }
 
 export function selectNamed(
@@ -33,7 +44,12 @@ export function selectNamed(
   candidates: Readonly<Record<string, Candidate>>,
 ): Promise<{ winner: string; value: unknown }> {
   const names = Object.keys(candidates);
-  return select(execution, names.map((name) => candidates[name]!), names, (index, value) => ({ winner: names[index]!, value }));
+  return select(
+    execution,
+    names.map((name) => candidates[name]!),
+    names,
+    (index, value) => ({ winner: names[index]!, value }),
+  );
 }
 
 function select<R>(
@@ -42,7 +58,8 @@ function select<R>(
   names: readonly string[],
   result: (index: number, value: unknown) => R,
 ): Promise<R> {
-  if (candidates.length === 0) throw new InvalidOptionError('the futures of select()', '[]', 'at least one future, or it would never settle');
+  if (candidates.length === 0)
+    throw new InvalidOptionError('the futures of select()', '[]', 'at least one future, or it would never settle');
   const futures = candidates.map((candidate) => (isKept(candidate) ? candidate.future : candidate));
   refuseForeign(execution, futures, names);
   return new Promise<R>((resolve, reject) => {
@@ -68,11 +85,16 @@ function select<R>(
 /** A future may be used where it was made. One that lost an earlier `select` says where it was cancelled. */
 function refuseForeign(execution: Execution, futures: readonly unknown[], names: readonly string[]): void {
   futures.forEach((future, index) => {
-    if (!types.isPromise(future)) throw new InvalidOptionError(`${names[index]} of select()`, future, 'a future, a promise or keep(future)');
+    if (!types.isPromise(future))
+      throw new InvalidOptionError(`${names[index]} of select()`, future, 'a future, a promise or keep(future)');
     const record = recordOf(future);
     if (record === undefined) return;
     if (record.execution !== execution) {
-      throw new InvalidOptionError(`${names[index]} of select()`, `a future of ${record.execution.instanceId}`, 'futures of this execution only');
+      throw new InvalidOptionError(
+        `${names[index]} of select()`,
+        `a future of ${record.execution.instanceId}`,
+        'futures of this execution only',
+      );
     }
     if (record.cancelledBy?.startsWith('select')) {
       throw new InvalidOptionError(
@@ -95,7 +117,12 @@ function firstSettled(futures: readonly unknown[]): number {
   return first;
 }
 
-function cancelLosers(execution: Execution, candidates: readonly Candidate[], names: readonly string[], winner: number): void {
+function cancelLosers(
+  execution: Execution,
+  candidates: readonly Candidate[],
+  names: readonly string[],
+  winner: number,
+): void {
   candidates.forEach((candidate, index) => {
     const loser: FutureRecord | undefined = index === winner || isKept(candidate) ? undefined : recordOf(candidate);
     if (loser !== undefined) execution.cancelFuture(loser, 'lost a select', `select (won by ${names[winner]})`);

@@ -155,7 +155,8 @@ export class Turn implements StandUnit {
   private noteDryLanes(): void {
     for (const future of this.execution.open.values()) {
       const kind = bufferedKind(future);
-      if (kind !== undefined && this.buffer.mustRead(kind, future.name)) this.dryLanes.push({ kind, name: future.name });
+      if (kind !== undefined && this.buffer.mustRead(kind, future.name))
+        this.dryLanes.push({ kind, name: future.name });
     }
   }
 }

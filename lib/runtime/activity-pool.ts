@@ -234,7 +234,8 @@ export class ActivityPool {
   }
 
   private refusal(activity: ClaimedActivity, options: ResolvedActivityOptions): Error | undefined {
-    if (activity.crashes >= this.options.maxCrashes) return new PoisonedError(`The activity ${activity.name}`, activity.crashes);
+    if (activity.crashes >= this.options.maxCrashes)
+      return new PoisonedError(`The activity ${activity.name}`, activity.crashes);
     if (options.scheduleToCloseMs !== undefined && this.elapsed(activity) >= options.scheduleToCloseMs) {
       return new ActivityTimeoutError(activity.name, 'scheduleToCloseTimeout', options.scheduleToCloseMs);
     }
@@ -266,7 +267,8 @@ export class ActivityPool {
     try {
       result = this.deps.codec.encode(value, `the result of ${attempt.activity.name}`);
       const limit = this.deps.limits.maxPayloadBytes;
-      if (result.length > limit) throw new PayloadTooLargeError(`The result of ${attempt.activity.name}`, result.length, limit);
+      if (result.length > limit)
+        throw new PayloadTooLargeError(`The result of ${attempt.activity.name}`, result.length, limit);
     } catch (error) {
       // It ran, and would return the same again: trying once more would only repeat its effects.
       return this.failed(attempt, error, { ...options, retry: undefined });
@@ -315,7 +317,10 @@ export class ActivityPool {
   }
 
   /** The durable way of a completion whose execution is not live here, or lost its turn. */
-  send(activity: Omit<ClaimedActivity, 'args' | 'options' | 'tag' | 'name' | 'attempt' | 'crashes' | 'scheduledAt'>, message: ActivityCompletionMessage): void {
+  send(
+    activity: Omit<ClaimedActivity, 'args' | 'options' | 'tag' | 'name' | 'attempt' | 'crashes' | 'scheduledAt'>,
+    message: ActivityCompletionMessage,
+  ): void {
     const { instanceId, generation, executionId, scheduleId, claim } = activity;
     this.leaving.add(claimOf(activity));
     this.deps.journal.submit(
@@ -325,8 +330,12 @@ export class ActivityPool {
         failed: (error) => {
           this.leaving.delete(claimOf(activity));
           // The value itself cannot be stored: that is the recorded outcome (protocol 5).
-          if (message.failure === undefined && !this.stopped) this.send(activity, { ...message, result: undefined, failure: failureOf(error) });
-          else this.deps.log.error(`the outcome of activity ${executionId}/${scheduleId} of ${instanceId} was not stored: ${String(error)}`);
+          if (message.failure === undefined && !this.stopped)
+            this.send(activity, { ...message, result: undefined, failure: failureOf(error) });
+          else
+            this.deps.log.error(
+              `the outcome of activity ${executionId}/${scheduleId} of ${instanceId} was not stored: ${String(error)}`,
+            );
         },
       },
     );
@@ -344,7 +353,10 @@ export class ActivityPool {
           this.leaving.delete(claimOf(activity));
           if (verdict.kind === 'accepted') this.wakeAt(dueAt);
         },
-        failed: (error) => this.deps.log.error(`the failed attempt of ${activity.name} of ${instanceId} was not stored: ${String(error)}`),
+        failed: (error) =>
+          this.deps.log.error(
+            `the failed attempt of ${activity.name} of ${instanceId} was not stored: ${String(error)}`,
+          ),
       },
     );
   }
@@ -354,7 +366,10 @@ export class ActivityPool {
     this.leaving.add(claimOf(activity));
     const settled = (): void => void this.leaving.delete(claimOf(activity));
     // The end of the node releases it as well.
-    this.deps.journal.submit({ kind: 'release-activity', instanceId, generation, executionId, scheduleId, claim }, { settled, failed: settled });
+    this.deps.journal.submit(
+      { kind: 'release-activity', instanceId, generation, executionId, scheduleId, claim },
+      { settled, failed: settled },
+    );
   }
 
   // ---- cancellation and the end ----

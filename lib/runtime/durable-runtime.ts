@@ -4,7 +4,12 @@ import type { Provider } from '../provider/provider.js';
 import { KV_READ_ACTIVITY } from '../replay/index.js';
 import { ActivityPool } from './activity-pool.js';
 import { Journal } from './journal.js';
-import { buildIdOf, resolveRuntimeOptions, type ResolvedRuntimeOptions, type RuntimeOptions } from './runtime-options.js';
+import {
+  buildIdOf,
+  resolveRuntimeOptions,
+  type ResolvedRuntimeOptions,
+  type RuntimeOptions,
+} from './runtime-options.js';
 import { newCounters, ThrottledLog, type EngineCounters } from './telemetry.js';
 import { Timers } from './timers.js';
 import { TurnLoop } from './turn-loop.js';
@@ -48,7 +53,8 @@ export class DurableRuntime {
     const { provider, registry, ports, log, codec, limits } = this.options;
     this.provider = provider;
     this.quiet = new ThrottledLog(log, () => ports.clock.now());
-    if (!registry.hasActivity(KV_READ_ACTIVITY)) registry.addActivity({ name: KV_READ_ACTIVITY, run: (args) => this.readKv(args) });
+    if (!registry.hasActivity(KV_READ_ACTIVITY))
+      registry.addActivity({ name: KV_READ_ACTIVITY, run: (args) => this.readKv(args) });
     this.buildId = this.options.buildId ?? buildIdOf(registry);
     this.waiters = new Waiters(
       provider,
@@ -60,10 +66,24 @@ export class DurableRuntime {
       provider,
       ports,
       this.counters,
-      { gathering: () => this.loop.onStand > 0, committed: (result) => this.committed(result), declaredDead: () => this.rejoin() },
+      {
+        gathering: () => this.loop.onStand > 0,
+        committed: (result) => this.committed(result),
+        declaredDead: () => this.rejoin(),
+      },
       log,
     );
-    const shared = { provider, journal: this.journal, registry, codec, limits, ports, counters: this.counters, log, quiet: this.quiet };
+    const shared = {
+      provider,
+      journal: this.journal,
+      registry,
+      codec,
+      limits,
+      ports,
+      counters: this.counters,
+      log,
+      quiet: this.quiet,
+    };
     this.loop = new TurnLoop(
       {
         cacheSize: this.options.cacheSize,
@@ -86,7 +106,11 @@ export class DurableRuntime {
         tags: this.options.tags,
         maxCrashes: this.options.maxCrashes,
       },
-      { ...shared, deliver: (activity, message) => this.loop.deliverCompletion(activity, message), claimsInTurns: () => this.loop.claimsInTurns() },
+      {
+        ...shared,
+        deliver: (activity, message) => this.loop.deliverCompletion(activity, message),
+        claimsInTurns: () => this.loop.claimsInTurns(),
+      },
     );
     this.timers = new Timers(
       provider,
@@ -99,8 +123,18 @@ export class DurableRuntime {
   // ---- life ------------------------------------------------------------------------------------------------------------
 
   /** What this node knows about itself, for health checks. */
-  get status(): { readonly state: State; readonly node: string; readonly cachedExecutions: number; readonly runningActivities: number } {
-    return { state: this.state, node: this.node, cachedExecutions: this.loop.cached, runningActivities: this.pool.busy };
+  get status(): {
+    readonly state: State;
+    readonly node: string;
+    readonly cachedExecutions: number;
+    readonly runningActivities: number;
+  } {
+    return {
+      state: this.state,
+      node: this.node,
+      cachedExecutions: this.loop.cached,
+      runningActivities: this.pool.busy,
+    };
   }
 
   /**
@@ -135,7 +169,13 @@ export class DurableRuntime {
     this.loop.node = this.node;
     this.pool.node = this.node;
     const now = ports.clock.now();
-    await this.provider.join({ node: this.node, lanes: this.provider.lanes, buildId: this.buildId, now, leaseUntil: now + leaseMs });
+    await this.provider.join({
+      node: this.node,
+      lanes: this.provider.lanes,
+      buildId: this.buildId,
+      now,
+      leaseUntil: now + leaseMs,
+    });
     this.journal.begin(this.node);
   }
 
@@ -167,7 +207,8 @@ export class DurableRuntime {
   private async takeOver(): Promise<void> {
     const { log, ports } = this.options;
     const taken = await this.provider.takeOver(this.node, 'all-others', ports.clock.now());
-    if (taken.nodes.length > 0) log.log(`took over from ${taken.nodes.join(', ')}`, { activities: taken.activities, instances: taken.instances });
+    if (taken.nodes.length > 0)
+      log.log(`took over from ${taken.nodes.join(', ')}`, { activities: taken.activities, instances: taken.instances });
     await this.beginWork();
     this.state = 'running';
   }
@@ -193,7 +234,9 @@ export class DurableRuntime {
     const { log, registry, tags } = this.options;
     const open = await this.provider.openHandlers();
     const missing = [
-      ...open.orchestrations.filter(({ name, version }) => !registry.hasOrchestration(name, version)).map(({ name, version, count }) => `orchestration ${name}@${version} (${count})`),
+      ...open.orchestrations
+        .filter(({ name, version }) => !registry.hasOrchestration(name, version))
+        .map(({ name, version, count }) => `orchestration ${name}@${version} (${count})`),
       ...open.activities
         .filter(({ name, tag }) => !registry.hasActivity(name) && (tag === null || tags.includes(tag)))
         .map(({ name, count }) => `activity ${name} (${count})`),
@@ -247,7 +290,9 @@ export class DurableRuntime {
     this.cancelHeartbeat?.();
     this.loop.abandon();
     this.pool.abandon();
-    await this.provider.leave(this.node).catch((error: unknown) => this.options.log.warn(`could not sign off, the lease will run out: ${String(error)}`));
+    await this.provider
+      .leave(this.node)
+      .catch((error: unknown) => this.options.log.warn(`could not sign off, the lease will run out: ${String(error)}`));
     await this.provider.close();
     this.state = 'stopped';
   }
@@ -294,7 +339,11 @@ export class DurableRuntime {
 
   private committed({ delivered }: BatchResult): void {
     this.busyUntil = this.options.ports.clock.now() + BUSY_FOR_MS;
-    if (!this.options.runsInstances || (this.state !== 'running' && this.state !== 'starting' && this.state !== 'waiting')) return;
+    if (
+      !this.options.runsInstances ||
+      (this.state !== 'running' && this.state !== 'starting' && this.state !== 'waiting')
+    )
+      return;
     if (delivered === undefined) this.scan();
     else if (delivered.length > 0) this.loop.deliver(delivered);
   }

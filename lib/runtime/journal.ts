@@ -74,7 +74,13 @@ export class Journal {
     const waiting = this.lanes.flatMap((lane) => lane.queue.splice(0));
     this.closed = undefined;
     this.dead = false;
-    this.lanes = Array.from({ length: this.provider.lanes }, (_, index) => ({ node, index, seq: 0, queue: [], busy: false }));
+    this.lanes = Array.from({ length: this.provider.lanes }, (_, index) => ({
+      node,
+      index,
+      seq: 0,
+      queue: [],
+      busy: false,
+    }));
     for (const entry of waiting) this.carryOver(entry);
   }
 
@@ -152,14 +158,20 @@ export class Journal {
       const patienceMs = waited > PATIENT_AFTER_MS && attempt % 16 === 0 ? PATIENCE_MS : 0;
       try {
         const startedAt = this.ports.clock.mono();
-        const result = await this.provider.commit(lane.node, lane.index, { seq, now: this.ports.clock.now(), items }, patienceMs);
+        const result = await this.provider.commit(
+          lane.node,
+          lane.index,
+          { seq, now: this.ports.clock.now(), items },
+          patienceMs,
+        );
         lane.seq = seq;
         this.counters.commits++;
         this.counters.commitItems += items.length;
         this.counters.commitMs += this.ports.clock.mono() - startedAt;
         return result;
       } catch (error) {
-        if (isDurableError(error) && error.code === 'ERR_DURABLE_NODE_DEAD') return this.die(lane, entries, attempt === 1, error);
+        if (isDurableError(error) && error.code === 'ERR_DURABLE_NODE_DEAD')
+          return this.die(lane, entries, attempt === 1, error);
         if (!isRetryable(error)) {
           if (entries.length > 1) return 'impossible';
           entries[0]!.outcome.failed(error);
@@ -190,7 +202,12 @@ export class Journal {
   private pauseAfter(error: unknown, attempt: number): Promise<void> {
     const busy = isBusy(error);
     if (busy) this.counters.busyRetries++;
-    else this.quiet.warn(String((error as StorageError).code), `storage trouble, trying again: ${(error as Error).message}`, { attempt });
+    else
+      this.quiet.warn(
+        String((error as StorageError).code),
+        `storage trouble, trying again: ${(error as Error).message}`,
+        { attempt },
+      );
     // Against a busy neighbour a growing pause always loses; it stays at 1 to 3 ms (protocol 16).
     return this.pause(busy ? 1 + 2 * this.ports.chance() : Math.min(MAX_RETRY_MS, 2 ** Math.min(attempt, 10)));
   }
@@ -203,7 +220,11 @@ export class Journal {
 function takeBatch(queue: Entry[]): Entry[] {
   let chars = 0;
   let count = 0;
-  while (count < queue.length && count < MAX_BATCH_ITEMS && (count === 0 || chars + queue[count]!.chars <= MAX_BATCH_CHARS)) {
+  while (
+    count < queue.length &&
+    count < MAX_BATCH_ITEMS &&
+    (count === 0 || chars + queue[count]!.chars <= MAX_BATCH_CHARS)
+  ) {
     chars += queue[count]!.chars;
     count++;
   }
@@ -218,7 +239,9 @@ function sizeOf(item: BatchItem): number {
       for (const activity of item.activities) chars += activity.args.length;
       for (const child of item.children) chars += child.input.length;
       for (const { value } of item.kv) chars += value?.length ?? 0;
-      return chars + (item.customStatus?.length ?? 0) + (item.ending?.status === 'Completed' ? item.ending.output.length : 0);
+      return (
+        chars + (item.customStatus?.length ?? 0) + (item.ending?.status === 'Completed' ? item.ending.output.length : 0)
+      );
     }
     case 'start':
       return item.input.length;
@@ -235,7 +258,8 @@ function sizeOf(item: BatchItem): number {
 function laneOf(item: BatchItem, lanes: number): number {
   if (!('instanceId' in item)) return 0;
   let hash = 0;
-  for (let index = 0; index < item.instanceId.length; index++) hash = (hash * 31 + item.instanceId.charCodeAt(index)) >>> 0;
+  for (let index = 0; index < item.instanceId.length; index++)
+    hash = (hash * 31 + item.instanceId.charCodeAt(index)) >>> 0;
   return hash % lanes;
 }
 

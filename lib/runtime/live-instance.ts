@@ -47,7 +47,9 @@ export class LiveInstance {
   }
 
   volatileInputs(): MessageInput[] {
-    const waiting = this.inbox.filter((input): input is MessageInput => input.kind === 'message' && input.seq === undefined);
+    const waiting = this.inbox.filter(
+      (input): input is MessageInput => input.kind === 'message' && input.seq === undefined,
+    );
     return [...(this.currentTurn?.volatile ?? []), ...waiting];
   }
 }

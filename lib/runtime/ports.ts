@@ -1,5 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { clearTimeout as clearSystemTimeout, setImmediate as systemImmediate, setTimeout as setSystemTimeout } from 'node:timers';
+import {
+  clearTimeout as clearSystemTimeout,
+  setImmediate as systemImmediate,
+  setTimeout as setSystemTimeout,
+} from 'node:timers';
 import type { Immediate } from '../replay/index.js';
 
 export interface Clock {

@@ -1,8 +1,18 @@
 import type { ActivityContext } from '../core/activity-context.js';
-import { resolveActivityOptions, type ActivityOptions, type ResolvedActivityOptions } from '../core/activity-options.js';
+import {
+  resolveActivityOptions,
+  type ActivityOptions,
+  type ResolvedActivityOptions,
+} from '../core/activity-options.js';
 import { RegistrationError, UnknownOrchestrationError } from '../core/errors.js';
 import { checkName, checkVersion, compareVersions } from '../core/identifiers.js';
-import type { ActivityMethod, Handlers, OrchestrationClass, OrchestrationObject, ServiceClass } from '../replay/index.js';
+import type {
+  ActivityMethod,
+  Handlers,
+  OrchestrationClass,
+  OrchestrationObject,
+  ServiceClass,
+} from '../replay/index.js';
 
 /** Runs one attempt; what it returns or throws is recorded. */
 export type ActivityFunction = (args: readonly unknown[], context: ActivityContext) => unknown;
@@ -49,7 +59,8 @@ export class Registry implements Handlers {
   addOrchestration(registration: OrchestrationRegistration): this {
     const version = checkVersion(registration.version ?? DEFAULT_VERSION);
     for (const name of [registration.name, ...(registration.aliases ?? [])]) {
-      const versions = this.orchestrations.get(checkName(name, 'orchestration name')) ?? new Map<string, OrchestrationRegistration>();
+      const versions =
+        this.orchestrations.get(checkName(name, 'orchestration name')) ?? new Map<string, OrchestrationRegistration>();
       const other = versions.get(version);
       if (other !== undefined) {
         throw new RegistrationError(
@@ -72,7 +83,11 @@ export class Registry implements Handlers {
     for (const name of [registration.name, ...(registration.aliases ?? [])]) {
       const other = this.activities.get(checkName(name, 'activity name'));
       if (other !== undefined) {
-        throw new RegistrationError(where, `registers the activity ${name}, which ${other.where} has registered`, 'give one of them another name');
+        throw new RegistrationError(
+          where,
+          `registers the activity ${name}, which ${other.where} has registered`,
+          'give one of them another name',
+        );
       }
       this.activities.set(name, { run: registration.run, options, where });
     }
@@ -95,8 +110,14 @@ export class Registry implements Handlers {
     return this.orchestrations.get(name)!.get(version)!.create();
   }
 
-  resolveOrchestration(target: string | OrchestrationClass, version?: string): { readonly name: string; readonly version?: string } {
-    const { name, version: own } = typeof target === 'string' ? { name: checkName(target, 'orchestration name'), version: undefined } : this.ofType(target);
+  resolveOrchestration(
+    target: string | OrchestrationClass,
+    version?: string,
+  ): { readonly name: string; readonly version?: string } {
+    const { name, version: own } =
+      typeof target === 'string'
+        ? { name: checkName(target, 'orchestration name'), version: undefined }
+        : this.ofType(target);
     if (version !== undefined) return { name, version: checkVersion(version) };
     return { name, version: own ?? this.newest(name) };
   }
@@ -104,7 +125,8 @@ export class Registry implements Handlers {
   private ofType(type: OrchestrationClass): { readonly name: string; readonly version?: string } {
     const known = this.nameOfType.get(type);
     if (known !== undefined) return known;
-    if (typeof type !== 'function') throw new UnknownOrchestrationError(String(type), undefined, this.orchestrationNames());
+    if (typeof type !== 'function')
+      throw new UnknownOrchestrationError(String(type), undefined, this.orchestrationNames());
     return { name: type.name };
   }
 
@@ -123,7 +145,11 @@ export class Registry implements Handlers {
   activityMethods(service: ServiceClass<unknown>): readonly ActivityMethod[] {
     const methods = this.methodsOf.get(service);
     if (methods !== undefined) return methods;
-    throw new RegistrationError(service.name, 'has no activities here', 'decorate its methods with @Activity() and list the class among the providers of a module');
+    throw new RegistrationError(
+      service.name,
+      'has no activities here',
+      'decorate its methods with @Activity() and list the class among the providers of a module',
+    );
   }
 
   // ---- what the runtime asks ----
@@ -142,7 +168,9 @@ export class Registry implements Handlers {
 
   /** Names and versions in a stable order: what makes two builds the same to a suspended instance. */
   fingerprint(): string[] {
-    const orchestrations = [...this.orchestrations].flatMap(([name, versions]) => [...versions.keys()].map((version) => `${name}@${version}`));
+    const orchestrations = [...this.orchestrations].flatMap(([name, versions]) =>
+      [...versions.keys()].map((version) => `${name}@${version}`),
+    );
     return [...orchestrations, ...this.activities.keys()].sort();
   }
 }

@@ -96,7 +96,12 @@ const ENGINE_KEYS: readonly string[] = [
 export function checkEngineOptions(options: unknown, what: string): EngineOptions {
   if (typeof options !== 'object' || options === null) throw new InvalidOptionError(what, options, 'an object');
   for (const key of Object.keys(options)) {
-    if (!ENGINE_KEYS.includes(key)) throw new InvalidOptionError(`${what}.${key}`, (options as Record<string, unknown>)[key], `one of ${ENGINE_KEYS.join(', ')}`);
+    if (!ENGINE_KEYS.includes(key))
+      throw new InvalidOptionError(
+        `${what}.${key}`,
+        (options as Record<string, unknown>)[key],
+        `one of ${ENGINE_KEYS.join(', ')}`,
+      );
   }
   resolveEngine(options, what);
   return options;
@@ -149,8 +154,10 @@ function resolveEngine(options: EngineOptions, what: string) {
 function resolveLimits(limits: Partial<Limits> | undefined, what: string): Limits {
   const resolved: Limits = { ...DEFAULT_LIMITS };
   for (const [key, value] of Object.entries(limits ?? {})) {
-    if (!(key in DEFAULT_LIMITS)) throw new InvalidOptionError(`${what}.${key}`, value, `one of ${Object.keys(DEFAULT_LIMITS).join(', ')}`);
-    if (!Number.isSafeInteger(value) || value < 1) throw new InvalidOptionError(`${what}.${key}`, value, 'a whole number of at least 1');
+    if (!(key in DEFAULT_LIMITS))
+      throw new InvalidOptionError(`${what}.${key}`, value, `one of ${Object.keys(DEFAULT_LIMITS).join(', ')}`);
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new InvalidOptionError(`${what}.${key}`, value, 'a whole number of at least 1');
     resolved[key as keyof Limits] = value;
   }
   return Object.freeze(resolved);

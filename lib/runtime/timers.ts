@@ -127,4 +127,5 @@ export class Timers {
   }
 }
 
-const idOf = (timer: Omit<StoredTimer, 'fireAt'>): string => `${timer.generation}/${timer.executionId}/${timer.scheduleId}`;
+const idOf = (timer: Omit<StoredTimer, 'fireAt'>): string =>
+  `${timer.generation}/${timer.executionId}/${timer.scheduleId}`;

@@ -29,7 +29,10 @@ export function turnItem(live: LiveInstance, turn: Turn, draft: TurnDraft, reser
   // What the last run of the code left behind was never visible if this very turn scheduled it.
   const left = draft.left.filter((future) => future.id < draft.firstEventId);
   const over = left.length > 0 ? [...draft.closed, ...left] : draft.closed;
-  const timers = ending !== undefined || draft.timers.length === 0 ? NONE : draft.timers.map(({ id, fireAt }) => ({ executionId, scheduleId: id, fireAt }));
+  const timers =
+    ending !== undefined || draft.timers.length === 0
+      ? NONE
+      : draft.timers.map(({ id, fireAt }) => ({ executionId, scheduleId: id, fireAt }));
   const result = finished ? endingOf(ending, live) : undefined;
   return {
     kind: 'turn',
@@ -59,7 +62,9 @@ export function turnItem(live: LiveInstance, turn: Turn, draft: TurnDraft, reser
 function changesOf(live: LiveInstance, next: StartMessage | undefined): TurnItem['changes'] {
   const version = next?.version ?? live.version;
   const cancelRequested = live.cancelRequested || live.execution.cancellation !== undefined;
-  return version === live.version && cancelRequested === live.cancelRequested ? undefined : { version, cancelRequested };
+  return version === live.version && cancelRequested === live.cancelRequested
+    ? undefined
+    : { version, cancelRequested };
 }
 
 function storedIn(live: LiveInstance): number {
@@ -70,7 +75,14 @@ function storedIn(live: LiveInstance): number {
 
 function nextStart(live: LiveInstance, { input, version }: ContinuedAsNew): StartMessage {
   const { execution, parent } = live;
-  return { kind: 'start', executionId: execution.executionId + 1, name: execution.name, version: version ?? execution.version, input, parent };
+  return {
+    kind: 'start',
+    executionId: execution.executionId + 1,
+    name: execution.name,
+    version: version ?? execution.version,
+    input,
+    parent,
+  };
 }
 
 function newActivities(executionId: number, draft: TurnDraft, reserve: Reserve): readonly NewActivity[] {
@@ -102,7 +114,8 @@ function closedActivities(executionId: number, turn: Turn, over: readonly Future
   if (turn.volatile.length === 0 && over.length === 0) return NONE;
   const keys: ScheduleKey[] = [];
   for (const { message } of turn.volatile) {
-    if (message.kind === 'activity-completion') keys.push({ executionId: message.executionId, scheduleId: message.scheduleId });
+    if (message.kind === 'activity-completion')
+      keys.push({ executionId: message.executionId, scheduleId: message.scheduleId });
   }
   for (const { kind, id } of over) if (kind === 'activity') keys.push({ executionId, scheduleId: id });
   return keys;
@@ -132,7 +145,14 @@ function messagesOf(
 }
 
 /** `terminateInstance`: an end that runs no code, also of an instance whose code no longer fits. */
-export function terminationItem(live: LiveInstance, reason: string, open: readonly OpenSchedule[], events: readonly TerminalEvent[], firstEventId: number, started: readonly object[]): TurnItem {
+export function terminationItem(
+  live: LiveInstance,
+  reason: string,
+  open: readonly OpenSchedule[],
+  events: readonly TerminalEvent[],
+  firstEventId: number,
+  started: readonly object[],
+): TurnItem {
   const { execution } = live;
   const all = [...started, ...events];
   const ending: Ending = {
@@ -155,7 +175,10 @@ export function terminationItem(live: LiveInstance, reason: string, open: readon
     timers: [],
     closedTimers: [],
     children: [],
-    messages: [...open.flatMap((schedule) => closeChild(live, execution.executionId, schedule)), ...toParent(live.parent, ending, events.at(-1)!)],
+    messages: [
+      ...open.flatMap((schedule) => closeChild(live, execution.executionId, schedule)),
+      ...toParent(live.parent, ending, events.at(-1)!),
+    ],
     kv: [],
     ending,
   };
@@ -163,7 +186,12 @@ export function terminationItem(live: LiveInstance, reason: string, open: readon
 
 function historyOf(executionId: number, draft: TurnDraft): TurnItem['history'] {
   if (draft.events.length === 0) return undefined;
-  return { executionId, firstEventId: draft.events[0]!.id, eventCount: draft.events.length, events: JSON.stringify(draft.events) };
+  return {
+    executionId,
+    firstEventId: draft.events[0]!.id,
+    eventCount: draft.events.length,
+    events: JSON.stringify(draft.events),
+  };
 }
 
 function hasNearWork(live: LiveInstance, timers: readonly { fireAt: number }[], now: number): boolean {
@@ -176,8 +204,14 @@ function hasNearWork(live: LiveInstance, timers: readonly { fireAt: number }[], 
 function newChildren(live: LiveInstance, draft: TurnDraft): readonly NewChild[] {
   if (draft.children.length === 0 && draft.detachedStarts.length === 0) return NONE;
   const { executionId } = live.execution;
-  const children = draft.ending === undefined ? draft.children : draft.children.filter(({ onParentClose }) => onParentClose === 'abandon');
-  const child = (event: { id: number; instanceId: string; name: string; version?: string; input: string }, relation: NewChild['relation']): NewChild => ({
+  const children =
+    draft.ending === undefined
+      ? draft.children
+      : draft.children.filter(({ onParentClose }) => onParentClose === 'abandon');
+  const child = (
+    event: { id: number; instanceId: string; name: string; version?: string; input: string },
+    relation: NewChild['relation'],
+  ): NewChild => ({
     executionId,
     scheduleId: event.id,
     instanceId: event.instanceId,
@@ -187,7 +221,10 @@ function newChildren(live: LiveInstance, draft: TurnDraft): readonly NewChild[] 
     input: event.input,
     relation,
   });
-  return [...children.map((event) => child(event, 'attached')), ...draft.detachedStarts.map((event) => child(event, 'detached'))];
+  return [
+    ...children.map((event) => child(event, 'attached')),
+    ...draft.detachedStarts.map((event) => child(event, 'detached')),
+  ];
 }
 
 /** Known to the parent without asking, so that a cancellation never reaches a stranger that has the child's id. */
@@ -201,10 +238,18 @@ function closeChild(live: LiveInstance, executionId: number, schedule: OpenSched
   return toChild(live, executionId, schedule, policy, 'its parent has ended');
 }
 
-function toChild(live: LiveInstance, executionId: number, schedule: OpenSchedule, kind: 'cancel' | 'terminate', reason: string): AddressedMessage[] {
+function toChild(
+  live: LiveInstance,
+  executionId: number,
+  schedule: OpenSchedule,
+  kind: 'cancel' | 'terminate',
+  reason: string,
+): AddressedMessage[] {
   if (schedule.child === undefined) return [];
   const { instanceId } = schedule.child;
-  return [{ instanceId, generation: childGeneration(live.generation, executionId, schedule.id), message: { kind, reason } }];
+  return [
+    { instanceId, generation: childGeneration(live.generation, executionId, schedule.id), message: { kind, reason } },
+  ];
 }
 
 function toParent(parent: ParentLink | undefined, ending: Ending, event: TerminalEvent): AddressedMessage[] {

@@ -130,7 +130,13 @@ export class TurnLoop {
       const { instanceId, generation } = live;
       for (const { message, claim } of live.volatileInputs()) {
         if (message.kind !== 'activity-completion') continue;
-        yield { instanceId, generation, executionId: message.executionId, scheduleId: message.scheduleId, claim: claim! };
+        yield {
+          instanceId,
+          generation,
+          executionId: message.executionId,
+          scheduleId: message.scheduleId,
+          claim: claim!,
+        };
       }
       if (live.state !== 'sealed') continue;
       for (const { executionId, scheduleId, claimed } of live.sealedItem!.activities) {
@@ -206,13 +212,18 @@ export class TurnLoop {
     let loaded: LoadedInstance[] = [];
     try {
       const limits = { bufferedMessages: MAX_BUFFERED_IN_MEMORY, dueUntil: this.deps.ports.clock.now() };
-      loaded = await this.deps.provider.load(batch.map(([id]) => id), limits);
+      loaded = await this.deps.provider.load(
+        batch.map(([id]) => id),
+        limits,
+      );
     } catch (error) {
       this.deps.quiet.warn('load', `cannot load instances, trying again: ${String(error)}`);
       this.deps.ports.setTimer(() => batch.forEach(([id, { claimable }]) => this.load(id, claimable)), RETRY_MS);
     }
     for (const [id] of batch) this.loading.delete(id);
-    if (!this.stopped) for (const instance of loaded) this.enter(instance, batch.find(([id]) => id === instance.instanceId)![1].claimable);
+    if (!this.stopped)
+      for (const instance of loaded)
+        this.enter(instance, batch.find(([id]) => id === instance.instanceId)![1].claimable);
     for (const [id] of batch) if (this.loadAgain.delete(id)) this.wake(id);
     this.timersDue(this.dueWhileLoading.splice(0));
     this.loadScheduled = this.toLoad.size > 0;
@@ -245,7 +256,18 @@ export class TurnLoop {
   private begin(instanceId: string, generation: string, start: StartMessage): void {
     if (this.stopping || this.stopped) return;
     const execution = this.newExecution(instanceId, generation, 1, undefined, undefined);
-    const live = new LiveInstance(instanceId, generation, 0, execution, new MessageBuffer(), start.name, start.version, start.parent, 0, false);
+    const live = new LiveInstance(
+      instanceId,
+      generation,
+      0,
+      execution,
+      new MessageBuffer(),
+      start.name,
+      start.version,
+      start.parent,
+      0,
+      false,
+    );
     this.accept(live, { seq: 1, message: start });
     this.keep(live); // with its work in the inbox: a full cache evicts who has none
     this.schedule(live);
@@ -255,7 +277,10 @@ export class TurnLoop {
     if (this.live.has(row.instanceId) || isFinal(row.status) || row.status === 'Suspended') return;
     if (row.engineFormat > ENGINE_FORMAT) return; // a newer node will; this one must not touch it
     if (row.owner !== null && row.owner !== this.node && !claimable) return;
-    const hasNew = row.messagesIn > row.messagesSeen || row.dueTimers.length > 0 || row.messages.some(({ message }) => !isBuffered(message));
+    const hasNew =
+      row.messagesIn > row.messagesSeen ||
+      row.dueTimers.length > 0 ||
+      row.messages.some(({ message }) => !isBuffered(message));
     if (!hasNew) return;
     const execution = this.newExecution(row.instanceId, row.generation, row.executionId, row.history, row.kvAtStart);
     const live = new LiveInstance(
@@ -276,8 +301,10 @@ export class TurnLoop {
     live.nextEventIdBeforeReplay = row.history.length + 1;
     live.buffer.load(row.messages.filter((message): message is BufferedMessage => isBuffered(message.message)));
     if (row.moreBuffered) live.buffer.truncate();
-    for (const { seq, message } of row.messages) if (!isBuffered(message)) live.inbox.push({ kind: 'message', message, seq });
-    for (const timer of row.dueTimers) if (timer.executionId === row.executionId) live.inbox.push({ kind: 'timer', ...timer });
+    for (const { seq, message } of row.messages)
+      if (!isBuffered(message)) live.inbox.push({ kind: 'message', message, seq });
+    for (const timer of row.dueTimers)
+      if (timer.executionId === row.executionId) live.inbox.push({ kind: 'timer', ...timer });
     this.keep(live);
     const unfit = this.unfit(live, row);
     if (unfit !== undefined && !this.terminationOf(live)) return this.suspend(live, unfit);
@@ -287,15 +314,24 @@ export class TurnLoop {
   }
 
   private unfit(live: LiveInstance, row: LoadedInstance): DurableError | undefined {
-    if (row.crashes >= this.options.maxCrashes) return new PoisonedError(`The instance ${JSON.stringify(row.instanceId)}`, row.crashes);
+    if (row.crashes >= this.options.maxCrashes)
+      return new PoisonedError(`The instance ${JSON.stringify(row.instanceId)}`, row.crashes);
     if (row.unreadable !== undefined) return new HistoryCorruptError(row.instanceId, row.unreadable);
     const problem = gapIn(row);
     if (problem !== undefined) return new HistoryCorruptError(row.instanceId, problem);
     const { name, version } = nextHandler(live, row);
-    return this.deps.registry.hasOrchestration(name, version) ? undefined : new HandlerMissingError('orchestration', `${name}@${version}`, row.instanceId);
+    return this.deps.registry.hasOrchestration(name, version)
+      ? undefined
+      : new HandlerMissingError('orchestration', `${name}@${version}`, row.instanceId);
   }
 
-  private newExecution(instanceId: string, generation: string, executionId: number, history: LoadedInstance['history'] | undefined, kv: ReadonlyMap<string, Payload> | undefined): Execution {
+  private newExecution(
+    instanceId: string,
+    generation: string,
+    executionId: number,
+    history: LoadedInstance['history'] | undefined,
+    kv: ReadonlyMap<string, Payload> | undefined,
+  ): Execution {
     const execution: Execution = new Execution({
       instanceId,
       generation,
@@ -382,10 +418,14 @@ export class TurnLoop {
 
   private missingHandler(live: LiveInstance): HandlerMissingError | undefined {
     if (live.execution.hasStarted) return undefined;
-    const start = live.inbox.find((input): input is MessageInput => input.kind === 'message' && input.message.kind === 'start');
+    const start = live.inbox.find(
+      (input): input is MessageInput => input.kind === 'message' && input.message.kind === 'start',
+    );
     if (start?.message.kind !== 'start') return undefined;
     const { name, version } = start.message;
-    return this.deps.registry.hasOrchestration(name, version) ? undefined : new HandlerMissingError('orchestration', `${name}@${version}`, live.instanceId);
+    return this.deps.registry.hasOrchestration(name, version)
+      ? undefined
+      : new HandlerMissingError('orchestration', `${name}@${version}`, live.instanceId);
   }
 
   /** An instance caught in crashes runs alone, after a mark that makes the next crash its own (protocol 8). */
@@ -442,9 +482,16 @@ export class TurnLoop {
       this.afterTurn(live, turn);
       return;
     }
-    for (const { reason } of turn.discarded) this.deps.counters.discarded[reason] = (this.deps.counters.discarded[reason] ?? 0) + 1;
+    for (const { reason } of turn.discarded)
+      this.deps.counters.discarded[reason] = (this.deps.counters.discarded[reason] ?? 0) + 1;
     live.state = 'sealed';
-    const item = turnItem(live, turn, draft, (name, tag) => this.deps.pool().reserve(name, tag), this.deps.ports.clock.now());
+    const item = turnItem(
+      live,
+      turn,
+      draft,
+      (name, tag) => this.deps.pool().reserve(name, tag),
+      this.deps.ports.clock.now(),
+    );
     this.submit(live, item, () => this.committed(live, turn, draft, item));
   }
 
@@ -491,7 +538,8 @@ export class TurnLoop {
   private afterTurn(live: LiveInstance, turn: Turn): void {
     for (const lane of turn.dryLanes) this.refill(live, lane.kind, lane.name);
     this.release(live);
-    if (live.inbox.length > 0 || live.seenThrough > live.seenCommitted || live.execution.fault !== undefined) this.schedule(live);
+    if (live.inbox.length > 0 || live.seenThrough > live.seenCommitted || live.execution.fault !== undefined)
+      this.schedule(live);
     this.noteQuiet();
   }
 
@@ -506,10 +554,29 @@ export class TurnLoop {
       }
       pool.unreserve(1);
       const scheduledAt = this.deps.ports.clock.now();
-      pool.add({ instanceId, generation, executionId, scheduleId, claim: 1, name, args, options, tag, attempt: 1, crashes: 0, scheduledAt });
+      pool.add({
+        instanceId,
+        generation,
+        executionId,
+        scheduleId,
+        claim: 1,
+        name,
+        args,
+        options,
+        tag,
+        attempt: 1,
+        crashes: 0,
+        scheduledAt,
+      });
     }
     for (const { kind, id } of [...draft.closed, ...draft.left]) {
-      if (kind === 'activity') pool.cancel(instanceId, generation, { executionId: live.execution.executionId, scheduleId: id }, new Error('the activity was cancelled'));
+      if (kind === 'activity')
+        pool.cancel(
+          instanceId,
+          generation,
+          { executionId: live.execution.executionId, scheduleId: id },
+          new Error('the activity was cancelled'),
+        );
     }
     if (unclaimed) pool.claimMore();
   }
@@ -522,7 +589,9 @@ export class TurnLoop {
 
   private finish(live: LiveInstance, ending: Ending, draft: TurnDraft | undefined): void {
     for (const reason of this.rejections.leftBy(live.execution)) {
-      this.deps.log.warn(`a promise of ${live.name} was rejected and nobody looked: ${String(reason)}`, { instanceId: live.instanceId });
+      this.deps.log.warn(`a promise of ${live.name} was rejected and nobody looked: ${String(reason)}`, {
+        instanceId: live.instanceId,
+      });
     }
     if (draft?.ending?.kind === 'OrchestrationFailed') {
       const { name, message } = draft.ending.failure;
@@ -547,11 +616,19 @@ export class TurnLoop {
   private flushLogs(live: LiveInstance, draft: TurnDraft): void {
     const { instanceId, execution } = live;
     for (const { level, message, fields } of draft.logs) {
-      this.deps.orchestrationLog[level](message, { instanceId, executionId: execution.executionId, orchestration: execution.name, ...fields });
+      this.deps.orchestrationLog[level](message, {
+        instanceId,
+        executionId: execution.executionId,
+        orchestration: execution.name,
+        ...fields,
+      });
     }
     if (!live.warnedAboutHistory && execution.nextEventId > this.deps.limits.warnHistoryEvents) {
       live.warnedAboutHistory = true;
-      this.deps.log.warn(`the history of ${execution.name} has ${execution.nextEventId - 1} events: use continueAsNew`, { instanceId });
+      this.deps.log.warn(
+        `the history of ${execution.name} has ${execution.nextEventId - 1} events: use continueAsNew`,
+        { instanceId },
+      );
     }
   }
 
@@ -583,7 +660,12 @@ export class TurnLoop {
     for (const { message, claim } of inputs) {
       if (message.kind !== 'activity-completion') continue;
       const { executionId, scheduleId } = message;
-      this.deps.pool().send({ instanceId: live.instanceId, generation: live.generation, executionId, scheduleId, claim: claim! }, message);
+      this.deps
+        .pool()
+        .send(
+          { instanceId: live.instanceId, generation: live.generation, executionId, scheduleId, claim: claim! },
+          message,
+        );
     }
     this.noteQuiet();
   }
@@ -626,19 +708,39 @@ export class TurnLoop {
     let nextId = replayed ? execution.nextEventId : live.nextEventIdBeforeReplay;
     const firstEventId = nextId;
     const started: object[] = [];
-    const start = live.inbox.find((input): input is MessageInput => input.kind === 'message' && input.message.kind === 'start');
+    const start = live.inbox.find(
+      (input): input is MessageInput => input.kind === 'message' && input.message.kind === 'start',
+    );
     if (nextId === 1 && start?.message.kind === 'start') {
       const { name, version, input, parent } = start.message;
       const at = this.deps.ports.clock.now();
-      started.push({ id: nextId++, at, kind: 'OrchestrationStarted', name, version, input, generation: live.generation, executionId: execution.executionId, parent });
+      started.push({
+        id: nextId++,
+        at,
+        kind: 'OrchestrationStarted',
+        name,
+        version,
+        input,
+        generation: live.generation,
+        executionId: execution.executionId,
+        parent,
+      });
     }
     const open = replayed ? [...execution.open.values()] : live.openBeforeReplay;
     live.state = 'sealed';
-    const item = terminationItem(live, reason, open, [{ id: nextId, kind: 'OrchestrationTerminated', reason }], firstEventId, started);
+    const item = terminationItem(
+      live,
+      reason,
+      open,
+      [{ id: nextId, kind: 'OrchestrationTerminated', reason }],
+      firstEventId,
+      started,
+    );
     this.submit(live, item, () => {
       for (const { kind, id } of open) {
         const key = { executionId: execution.executionId, scheduleId: id };
-        if (kind === 'activity') this.deps.pool().cancel(live.instanceId, live.generation, key, new Error('the instance was terminated'));
+        if (kind === 'activity')
+          this.deps.pool().cancel(live.instanceId, live.generation, key, new Error('the instance was terminated'));
         else if (kind === 'timer') this.deps.timers().remove(live.instanceId, live.generation, key);
       }
       this.finish(live, item.ending!, undefined);
@@ -702,7 +804,9 @@ const isEvictable = (live: LiveInstance): boolean =>
 function nextHandler(live: LiveInstance, row: LoadedInstance): { name: string; version: string } {
   const [first] = row.history;
   if (first?.kind === 'OrchestrationStarted') return first;
-  const start = live.inbox.find((input): input is MessageInput => input.kind === 'message' && input.message.kind === 'start');
+  const start = live.inbox.find(
+    (input): input is MessageInput => input.kind === 'message' && input.message.kind === 'start',
+  );
   return start?.message.kind === 'start' ? start.message : row;
 }
 
@@ -711,7 +815,9 @@ function gapIn(row: LoadedInstance): string | undefined {
     const event = row.history[index];
     if (event?.id !== index + 1) return `event ${index + 1} is missing`;
   }
-  if (row.history.length > 0 && row.history[0]!.kind !== 'OrchestrationStarted') return 'it does not begin with OrchestrationStarted';
-  if (row.history.length + 1 !== row.nextEventId) return `it ends at event ${row.history.length}, the instance expects ${row.nextEventId - 1}`;
+  if (row.history.length > 0 && row.history[0]!.kind !== 'OrchestrationStarted')
+    return 'it does not begin with OrchestrationStarted';
+  if (row.history.length + 1 !== row.nextEventId)
+    return `it ends at event ${row.history.length}, the instance expects ${row.nextEventId - 1}`;
   return undefined;
 }

@@ -3,14 +3,26 @@ import { join } from 'node:path';
 import { NonRetryableError, RetryAfterError } from '../../lib/core/errors.js';
 import type { ActivityContext } from '../../lib/core/activity-context.js';
 import type { OrchestrationContext } from '../../lib/replay/index.js';
-import { eventually, registryOf, startEngine, temporaryDirectory, type Activities, type Body, type TestEngine } from '../support/engine.js';
+import {
+  eventually,
+  registryOf,
+  startEngine,
+  temporaryDirectory,
+  type Activities,
+  type Body,
+  type TestEngine,
+} from '../support/engine.js';
 
 type Ctx = OrchestrationContext;
 let directory: ReturnType<typeof temporaryDirectory>;
 let engine: TestEngine;
 const file = (): string => join(directory.path, 'durable.sqlite');
 
-async function boot(orchestrations: Record<string, Body>, activities: Activities = {}, settings: Parameters<typeof startEngine>[2] = {}): Promise<TestEngine> {
+async function boot(
+  orchestrations: Record<string, Body>,
+  activities: Activities = {},
+  settings: Parameters<typeof startEngine>[2] = {},
+): Promise<TestEngine> {
   engine = await startEngine(file(), registryOf(orchestrations, activities), settings);
   return engine;
 }
@@ -63,7 +75,10 @@ describe('cancelling', () => {
     const { client } = await boot(
       {
         Parent: async (ctx: Ctx) => {
-          await ctx.join([ctx.scheduleActivity('long'), ctx.scheduleSubOrchestration('Child', undefined, { instanceId: 'child' })]);
+          await ctx.join([
+            ctx.scheduleActivity('long'),
+            ctx.scheduleSubOrchestration('Child', undefined, { instanceId: 'child' }),
+          ]);
         },
         Child: async (ctx: Ctx) => ctx.scheduleWait('never'),
       },
@@ -90,7 +105,10 @@ describe('terminating', () => {
   it('stops without running code and tells the parent', async () => {
     let cleaned = false;
     const { client } = await boot({
-      Parent: async (ctx: Ctx) => ctx.scheduleSubOrchestration('Child', undefined, { instanceId: 'child' }).catch((error: { outcome: string }) => error.outcome),
+      Parent: async (ctx: Ctx) =>
+        ctx
+          .scheduleSubOrchestration('Child', undefined, { instanceId: 'child' })
+          .catch((error: { outcome: string }) => error.outcome),
       Child: async (ctx: Ctx) => {
         try {
           await ctx.scheduleWait('never');
@@ -119,12 +137,17 @@ describe('terminating', () => {
 
 describe('suspending', () => {
   it('holds an instance until it is resumed, and loses nothing that arrives meanwhile', async () => {
-    const { client } = await boot({ Wait: async (ctx: Ctx) => [await ctx.scheduleWait('a'), await ctx.scheduleWait('a')] });
+    const { client } = await boot({
+      Wait: async (ctx: Ctx) => [await ctx.scheduleWait('a'), await ctx.scheduleWait('a')],
+    });
     const handle = await client.startOrchestration('Wait', undefined, { instanceId: 'w' });
     await handle.suspend('hold');
     await handle.raiseEvent('a', 1);
     await handle.raiseEvent('a', 2);
-    expect(await handle.status()).toMatchObject({ status: 'Suspended', suspension: { by: 'operator', reason: 'hold' } });
+    expect(await handle.status()).toMatchObject({
+      status: 'Suspended',
+      suspension: { by: 'operator', reason: 'hold' },
+    });
     await handle.resume();
     expect(await handle.result({ timeout: '10s' })).toEqual([1, 2]);
   });
@@ -139,9 +162,18 @@ describe('suspending', () => {
     await engine.stop();
     await boot(changed, activities, { buildId: 'broken' });
     await engine.client.raiseEvent('j', 'go', 'now');
-    const status = await eventually(() => engine.client.getOrchestrationStatus('j'), ({ status }) => status === 'Suspended');
+    const status = await eventually(
+      () => engine.client.getOrchestrationStatus('j'),
+      ({ status }) => status === 'Suspended',
+    );
     expect(status).toMatchObject({
-      suspension: { by: 'engine', code: 'ERR_DURABLE_NONDETERMINISM', reason: expect.stringContaining('event 2: history holds ActivityScheduled "one", the code asked for ActivityScheduled "two"') },
+      suspension: {
+        by: 'engine',
+        code: 'ERR_DURABLE_NONDETERMINISM',
+        reason: expect.stringContaining(
+          'event 2: history holds ActivityScheduled "one", the code asked for ActivityScheduled "two"',
+        ),
+      },
     });
     await engine.stop();
     await boot(wait, activities, { buildId: 'mended' });
@@ -151,7 +183,10 @@ describe('suspending', () => {
   it('suspends on a foreign await instead of hanging', async () => {
     const { client } = await boot({ Bad: async () => new Promise((resolve) => setTimeout(resolve, 60_000).unref()) });
     await client.startOrchestration('Bad', undefined, { instanceId: 'b' });
-    const status = await eventually(() => client.getOrchestrationStatus('b'), ({ status }) => status === 'Suspended');
+    const status = await eventually(
+      () => client.getOrchestrationStatus('b'),
+      ({ status }) => status === 'Suspended',
+    );
     expect(status).toMatchObject({ suspension: { code: 'ERR_DURABLE_FOREIGN_AWAIT' } });
   });
 
@@ -179,8 +214,13 @@ describe('suspending', () => {
   it('suspends an instance that needs an activity nobody here knows', async () => {
     const { client } = await boot({ Ask: async (ctx: Ctx) => ctx.scheduleActivity('nobody') });
     await client.startOrchestration('Ask', undefined, { instanceId: 'a' });
-    const status = await eventually(() => client.getOrchestrationStatus('a'), ({ status }) => status === 'Suspended');
-    expect(status).toMatchObject({ suspension: { code: 'ERR_DURABLE_HANDLER_MISSING', reason: expect.stringContaining('"nobody"') } });
+    const status = await eventually(
+      () => client.getOrchestrationStatus('a'),
+      ({ status }) => status === 'Suspended',
+    );
+    expect(status).toMatchObject({
+      suspension: { code: 'ERR_DURABLE_HANDLER_MISSING', reason: expect.stringContaining('"nobody"') },
+    });
   });
 });
 
@@ -188,7 +228,9 @@ describe('activities', () => {
   it('are retried by the engine without growing the history', async () => {
     let attempts = 0;
     const { client } = await boot(
-      { Flaky: async (ctx: Ctx) => ctx.scheduleActivity('flaky', [], { retry: { maxAttempts: 5, initialInterval: 1 } }) },
+      {
+        Flaky: async (ctx: Ctx) => ctx.scheduleActivity('flaky', [], { retry: { maxAttempts: 5, initialInterval: 1 } }),
+      },
       {
         flaky: () => {
           attempts++;
@@ -200,7 +242,12 @@ describe('activities', () => {
     const handle = await client.startOrchestration('Flaky', undefined, { instanceId: 'f' });
     expect(await handle.result({ timeout: '10s' })).toBe(4);
     const { items } = await client.management.readExecutionHistory('f');
-    expect(items.map(({ kind }) => kind)).toEqual(['OrchestrationStarted', 'ActivityScheduled', 'ActivityCompleted', 'OrchestrationCompleted']);
+    expect(items.map(({ kind }) => kind)).toEqual([
+      'OrchestrationStarted',
+      'ActivityScheduled',
+      'ActivityCompleted',
+      'OrchestrationCompleted',
+    ]);
   });
 
   it('stop at NonRetryableError, wait as RetryAfterError says, and time out', async () => {
@@ -208,7 +255,9 @@ describe('activities', () => {
     const { client } = await boot(
       {
         Try: async (ctx: Ctx, name: string) =>
-          ctx.scheduleActivity(name, [], { retry: { maxAttempts: 3, initialInterval: '1h' }, startToCloseTimeout: 30 }).catch((error: { failure: { name: string }; attempts: number }) => [error.failure.name, error.attempts]),
+          ctx
+            .scheduleActivity(name, [], { retry: { maxAttempts: 3, initialInterval: '1h' }, startToCloseTimeout: 30 })
+            .catch((error: { failure: { name: string }; attempts: number }) => [error.failure.name, error.attempts]),
       },
       {
         final: () => {
@@ -222,7 +271,8 @@ describe('activities', () => {
         slow: async () => new Promise(() => undefined),
       },
     );
-    const result = async (name: string): Promise<unknown> => (await client.startOrchestration('Try', name, { instanceId: name })).result({ timeout: '10s' });
+    const result = async (name: string): Promise<unknown> =>
+      (await client.startOrchestration('Try', name, { instanceId: name })).result({ timeout: '10s' });
     expect(await result('final')).toEqual(['NonRetryableError', 1]);
     expect(await result('later')).toBe('ok');
     const handle = await client.startOrchestration('Try', 'slow', { instanceId: 'slow' });
@@ -236,7 +286,10 @@ describe('activities', () => {
     ['an error with a cyclic cause', cyclic()],
   ])('record faithfully that they threw %s', async (_, thrown) => {
     const { client } = await boot(
-      { Catch: async (ctx: Ctx) => ctx.scheduleActivity('throws').catch((error: { name: string; data: unknown }) => [error.name, error.data]) },
+      {
+        Catch: async (ctx: Ctx) =>
+          ctx.scheduleActivity('throws').catch((error: { name: string; data: unknown }) => [error.name, error.data]),
+      },
       {
         throws: () => {
           throw thrown;
@@ -252,7 +305,12 @@ describe('activities', () => {
   it('fail, and are not repeated, when their result cannot be carried', async () => {
     let runs = 0;
     const { client } = await boot(
-      { Ask: async (ctx: Ctx) => ctx.scheduleActivity('bad', [], { retry: { maxAttempts: 5 } }).catch((error: { failure: { name: string; message: string } }) => error.failure.message) },
+      {
+        Ask: async (ctx: Ctx) =>
+          ctx
+            .scheduleActivity('bad', [], { retry: { maxAttempts: 5 } })
+            .catch((error: { failure: { name: string; message: string } }) => error.failure.message),
+      },
       { bad: () => ({ rows: [{ id: ++runs, close: () => undefined }] }) },
     );
     const handle = await client.startOrchestration('Ask', undefined, { instanceId: 'a' });
@@ -289,7 +347,8 @@ describe('messages', () => {
       Drain: async (ctx: Ctx, count: number) => {
         await ctx.scheduleWait('go');
         let inOrder = true;
-        for (let index = 0; index < count; index++) inOrder = (await ctx.dequeueEvent<number>('q')) === index && inOrder;
+        for (let index = 0; index < count; index++)
+          inOrder = (await ctx.dequeueEvent<number>('q')) === index && inOrder;
         return inOrder;
       },
       Hello: async () => 'hello',
@@ -378,7 +437,10 @@ describe('ending', () => {
     await engine.stop();
     await boot(orchestrations);
     await engine.client.raiseEvent('c', 'go');
-    const [[first, second, random, effect], third] = (await engine.client.getResult('c', '10s')) as [[string, string, number, number], string];
+    const [[first, second, random, effect], third] = (await engine.client.getResult('c', '10s')) as [
+      [string, string, number, number],
+      string,
+    ];
     expect(new Set([first, second, third]).size).toBe(3);
     expect(first).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     expect(random).toBeLessThan(1);

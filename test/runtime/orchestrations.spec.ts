@@ -17,7 +17,11 @@ afterEach(async () => {
   directory.remove();
 });
 
-async function run(body: (ctx: Ctx, input: any) => Promise<unknown>, activities: Record<string, (...args: any[]) => unknown> = {}, input?: unknown): Promise<unknown> {
+async function run(
+  body: (ctx: Ctx, input: never) => Promise<unknown>,
+  activities: Record<string, (...args: never[]) => unknown> = {},
+  input?: unknown,
+): Promise<unknown> {
   engine = await startEngine(file(), registryOf({ Test: body as never }, activities));
   const handle = await engine.client.startOrchestration('Test', input, { instanceId: 'i1' });
   return handle.result({ timeout: '10s' });
@@ -25,12 +29,18 @@ async function run(body: (ctx: Ctx, input: any) => Promise<unknown>, activities:
 
 describe('an orchestration', () => {
   it('returns what an activity returned', async () => {
-    const output = await run((ctx, name: string) => ctx.scheduleActivity('greet', [name]), { greet: (name: string) => `Hello, ${name}!` }, 'Ada');
+    const output = await run(
+      (ctx, name: string) => ctx.scheduleActivity('greet', [name]),
+      { greet: (name: string) => `Hello, ${name}!` },
+      'Ada',
+    );
     expect(output).toBe('Hello, Ada!');
   });
 
   it('joins a fan-out in argument order', async () => {
-    const output = await run((ctx) => ctx.join([1, 2, 3].map((n) => ctx.scheduleActivity<number>('double', [n]))), { double: async (n: number) => 2 * n });
+    const output = await run((ctx) => ctx.join([1, 2, 3].map((n) => ctx.scheduleActivity<number>('double', [n]))), {
+      double: async (n: number) => 2 * n,
+    });
     expect(output).toEqual([2, 4, 6]);
   });
 
@@ -62,7 +72,10 @@ describe('an orchestration', () => {
   });
 
   it('waits for an event raised later and one raised before the wait', async () => {
-    engine = await startEngine(file(), registryOf({ Test: async (ctx: Ctx) => [await ctx.scheduleWait('a'), await ctx.scheduleWait('b')] }));
+    engine = await startEngine(
+      file(),
+      registryOf({ Test: async (ctx: Ctx) => [await ctx.scheduleWait('a'), await ctx.scheduleWait('b')] }),
+    );
     const handle = await engine.client.startOrchestration('Test', undefined, { instanceId: 'i1' });
     await handle.raiseEvent('b', 2);
     await handle.raiseEvent('a', 1);

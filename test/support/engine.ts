@@ -61,7 +61,11 @@ type EngineSettings = Partial<RuntimeOptions> & {
 };
 
 /** A runtime on a real SQLite file. */
-export async function startEngine(file: string, registry: Registry, settings: EngineSettings = {}): Promise<TestEngine> {
+export async function startEngine(
+  file: string,
+  registry: Registry,
+  settings: EngineSettings = {},
+): Promise<TestEngine> {
   const { wrap = (provider) => provider, ...options } = settings;
   const provider = wrap(new TypeOrmProvider({ storage: { type: 'better-sqlite3', database: file } }));
   const log = new RecordingLog();
@@ -72,7 +76,11 @@ export async function startEngine(file: string, registry: Registry, settings: En
 }
 
 /** Waits for a condition instead of sleeping; the last error or value is in the message. */
-export async function eventually<T>(ask: () => T | Promise<T>, holds: (value: T) => boolean = Boolean, withinMs = 10_000): Promise<T> {
+export async function eventually<T>(
+  ask: () => T | Promise<T>,
+  holds: (value: T) => boolean = Boolean,
+  withinMs = 10_000,
+): Promise<T> {
   const until = Date.now() + withinMs;
   let last: unknown;
   for (;;) {
@@ -83,7 +91,10 @@ export async function eventually<T>(ask: () => T | Promise<T>, holds: (value: T)
     } catch (error) {
       last = error;
     }
-    if (Date.now() > until) throw new Error(`still not so after ${withinMs} ms: ${last instanceof Error ? last.stack : JSON.stringify(last)}`);
+    if (Date.now() > until)
+      throw new Error(
+        `still not so after ${withinMs} ms: ${last instanceof Error ? last.stack : JSON.stringify(last)}`,
+      );
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

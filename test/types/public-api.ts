@@ -51,7 +51,12 @@ class Fulfill {
   async run(ctx: OrchestrationContext, order: Order): Promise<Receipt> {
     const pay = ctx.activities(PaymentService);
     const future = pay.charge(order.id, order.cents);
-    expectType<Equal<typeof future, DurableFuture<{ readonly id: string; readonly paidAt: Date; readonly lines: Map<string, bigint> }>>>();
+    expectType<
+      Equal<
+        typeof future,
+        DurableFuture<{ readonly id: string; readonly paidAt: Date; readonly lines: Map<string, bigint> }>
+      >
+    >();
     void pay.refund(order.id);
     void pay.refund(order.id, 'late');
     // @ts-expect-error the context is not an argument of the call
@@ -70,7 +75,10 @@ class Fulfill {
     // @ts-expect-error methods do not travel
     first.total();
 
-    const chosen = await ctx.select({ tick: ctx.scheduleTimer('1m'), stop: ctx.keep(ctx.scheduleWait<string>('stop')) });
+    const chosen = await ctx.select({
+      tick: ctx.scheduleTimer('1m'),
+      stop: ctx.keep(ctx.scheduleWait<string>('stop')),
+    });
     if (chosen.winner === 'stop') expectType<Equal<typeof chosen.value, string>>();
     const either = await ctx.select([ctx.scheduleTimer(5), ctx.scheduleWait<string>('stop')]);
     if (either.index === 1) expectType<Equal<typeof either.value, string>>();
@@ -108,8 +116,17 @@ class NoInput {
 }
 
 export async function clients(client: DurableClient): Promise<void> {
-  const handle = await client.startOrchestration(Fulfill, { id: 'a', cents: 1 }, { instanceId: 'order-a', idReuse: 'return-existing' });
-  expectType<Equal<typeof handle, OrchestrationHandle<{ readonly id: string; readonly paidAt: Date; readonly lines: Map<string, bigint> }>>>();
+  const handle = await client.startOrchestration(
+    Fulfill,
+    { id: 'a', cents: 1 },
+    { instanceId: 'order-a', idReuse: 'return-existing' },
+  );
+  expectType<
+    Equal<
+      typeof handle,
+      OrchestrationHandle<{ readonly id: string; readonly paidAt: Date; readonly lines: Map<string, bigint> }>
+    >
+  >();
   const result = await handle.result({ timeout: '5s' });
   expectType<Equal<typeof result.paidAt, Date>>();
   // @ts-expect-error the input lacks cents

@@ -32,7 +32,9 @@ export function* commitScript(sql: Statements, node: string, lane: number, batch
   if (earlier !== undefined) return resolved(batch, earlier);
   const commit = new Commit(sql, node, batch);
   const result = yield* commit.run();
-  const exceptions = result.verdicts.flatMap((verdict, index) => (isPlainAcceptance(verdict) ? [] : [[index, stripped(verdict)]]));
+  const exceptions = result.verdicts.flatMap((verdict, index) =>
+    isPlainAcceptance(verdict) ? [] : [[index, stripped(verdict)]],
+  );
   if (exceptions.length > 0) yield sql.lanes.keepVerdicts(node, lane, JSON.stringify(exceptions));
   return result;
 }
@@ -43,13 +45,15 @@ function* enterLane(sql: Statements, node: string, lane: number, seq: number): S
   if (advanced.length === 1) return undefined;
   const [row] = yield sql.lanes.read(node, lane);
   if (row === undefined) throw new NodeDeclaredDeadError(node);
-  if (row['seq'] !== seq) throw new TypeError(`lane ${lane} of ${node} is at ${String(row['seq'])}, batch ${seq} does not follow`);
+  if (row['seq'] !== seq)
+    throw new TypeError(`lane ${lane} of ${node} is at ${String(row['seq'])}, batch ${seq} does not follow`);
   return (row['verdicts'] as string | null) ?? '[]';
 }
 
 const isPlainAcceptance = (verdict: Verdict): boolean => verdict.kind === 'accepted';
 /** What can be read back from the store is not kept twice. */
-const stripped = (verdict: Verdict): Verdict => (verdict.kind === 'claimed' ? { kind: 'claimed', activities: undefined } : verdict);
+const stripped = (verdict: Verdict): Verdict =>
+  verdict.kind === 'claimed' ? { kind: 'claimed', activities: undefined } : verdict;
 
 function resolved(batch: Batch, exceptions: string): BatchResult {
   const verdicts: Verdict[] = batch.items.map(() => ACCEPTED);
@@ -117,11 +121,14 @@ class Commit {
     const accepted = yield this.sql.instances.fence(this.node, this.batch.now, rows);
     for (const [, index] of asked.values()) this.verdicts[index] = REFUSED;
     for (const row of accepted) {
-      const [item, index] = asked.get(lifeOf({ instanceId: row['instance_id'] as string, generation: row['generation'] as string }))!;
+      const [item, index] = asked.get(
+        lifeOf({ instanceId: row['instance_id'] as string, generation: row['generation'] as string }),
+      )!;
       this.turns.push(item);
       this.verdicts[index] = ACCEPTED;
       if (item.consumed[0] === 1) this.startMessages.delete(item.generation);
-      if (item.toItself !== undefined) this.store(item.instanceId, item.generation, row['messages_in'] as number, item.toItself);
+      if (item.toItself !== undefined)
+        this.store(item.instanceId, item.generation, row['messages_in'] as number, item.toItself);
       for (const message of item.messages) this.posts.push({ ...message, item: -1 });
     }
   }
@@ -132,7 +139,8 @@ class Commit {
     yield* this.removeFinished(starts.map(([item]) => item));
     const inserted = yield* this.insert(starts.map(([item]) => startRow(item)));
     for (const [item, index] of starts) {
-      if (inserted.has(lifeOf(item))) this.began(item, { kind: 'start', executionId: 1, name: item.name, version: item.version, input: item.input });
+      if (inserted.has(lifeOf(item)))
+        this.began(item, { kind: 'start', executionId: 1, name: item.name, version: item.version, input: item.input });
       else this.verdicts[index] = { kind: 'exists' };
     }
   }
@@ -151,7 +159,11 @@ class Commit {
   /** The lives that began; of several starts of one id at most one. */
   private *insert(rows: readonly Cell[][]): Script<ReadonlySet<string>> {
     const inserted = yield this.sql.instances.start(this.batch.now, ENGINE_FORMAT, [...rows].sort(byId));
-    return new Set(inserted.map((row) => lifeOf({ instanceId: row['instance_id'] as string, generation: row['generation'] as string })));
+    return new Set(
+      inserted.map((row) =>
+        lifeOf({ instanceId: row['instance_id'] as string, generation: row['generation'] as string }),
+      ),
+    );
   }
 
   private *removeFinished(starts: readonly StartItem[]): Script<void> {
@@ -173,7 +185,9 @@ class Commit {
   private answerParent(turn: TurnItem, child: NewChild, inserted: boolean): void {
     if (inserted && child.relation === 'attached') return;
     const { executionId, scheduleId } = child;
-    const failure = inserted ? undefined : failureOf(new InstanceAlreadyExistsError(child.instanceId), { stack: false });
+    const failure = inserted
+      ? undefined
+      : failureOf(new InstanceAlreadyExistsError(child.instanceId), { stack: false });
     const message: Message =
       child.relation === 'detached'
         ? { kind: 'detached-start', executionId, scheduleId, failure }
@@ -184,7 +198,12 @@ class Commit {
   private *completeActivities(): Script<void> {
     const items = [...this.itemsOf('complete-activity')];
     if (items.length === 0) return;
-    const done = keysOf(yield this.sql.activities.complete(this.node, items.map(([item]) => claimRow(item))));
+    const done = keysOf(
+      yield this.sql.activities.complete(
+        this.node,
+        items.map(([item]) => claimRow(item)),
+      ),
+    );
     for (const [item, index] of items) {
       if (done.has(keyOf(item))) this.postCompletion(item);
       else this.verdicts[index] = REFUSED;
@@ -198,7 +217,8 @@ class Commit {
   private *suspendAndResume(): Script<void> {
     for (const [item, index] of this.itemsOf('suspend')) {
       const [row] = yield* this.suspend(item);
-      if (row === undefined) this.verdicts[index] = item.generation === undefined ? yield* this.whyNot(item.instanceId) : REFUSED;
+      if (row === undefined)
+        this.verdicts[index] = item.generation === undefined ? yield* this.whyNot(item.instanceId) : REFUSED;
     }
     for (const [item, index] of this.itemsOf('resume')) {
       const [row] = yield this.sql.instances.resume(this.batch.now, item.instanceId);
@@ -208,7 +228,12 @@ class Commit {
       }
     }
     for (const [item, index] of this.itemsOf('suspect')) {
-      const [row] = yield this.sql.instances.markSuspect(this.node, item.instanceId, item.generation, item.expectedTurn);
+      const [row] = yield this.sql.instances.markSuspect(
+        this.node,
+        item.instanceId,
+        item.generation,
+        item.expectedTurn,
+      );
       if (row === undefined) this.verdicts[index] = REFUSED;
     }
   }
@@ -218,7 +243,9 @@ class Commit {
     if (item.buildId !== null) {
       const [row] = yield this.sql.instances.failedBuilds(item.instanceId);
       const known = JSON.parse((row?.['failed_builds'] as string | null | undefined) ?? '[]') as string[];
-      builds = JSON.stringify([...known.filter((build) => build !== item.buildId), item.buildId].slice(-MAX_FAILED_BUILDS));
+      builds = JSON.stringify(
+        [...known.filter((build) => build !== item.buildId), item.buildId].slice(-MAX_FAILED_BUILDS),
+      );
     }
     return yield this.sql.instances.suspend(this.batch.now, {
       instanceId: item.instanceId,
@@ -250,11 +277,14 @@ class Commit {
   private *count(posts: readonly Posted[]): Script<void> {
     if (posts.length === 0) return;
     const groups = grouped(posts);
-    const rows = new Map((yield this.sql.instances.address(groups.map(addressRow))).map((row) => [row['instance_id'] as string, row]));
+    const rows = new Map(
+      (yield this.sql.instances.address(groups.map(addressRow))).map((row) => [row['instance_id'] as string, row]),
+    );
     const rejected: Posted[] = [];
     for (const group of groups) {
       const row = rows.get(group.instanceId);
-      if (row === undefined || (group.generation !== null && row['generation'] !== group.generation)) rejected.push(...group.posts);
+      if (row === undefined || (group.generation !== null && row['generation'] !== group.generation))
+        rejected.push(...group.posts);
       else this.number(group, row['generation'] as string, row['messages_in'] as number);
     }
     yield* this.reject(rejected);
@@ -280,7 +310,8 @@ class Commit {
     if (asked.length === 0) return;
     const ids = [...new Set(asked.map((post) => post.instanceId))];
     const known = new Set((yield this.sql.instances.statusOf(JSON.stringify(ids))).map((row) => row['instance_id']));
-    for (const post of asked) this.verdicts[post.item] = { kind: known.has(post.instanceId) ? 'finished' : 'not-found' };
+    for (const post of asked)
+      this.verdicts[post.item] = { kind: known.has(post.instanceId) ? 'finished' : 'not-found' };
   }
 
   private *append(): Script<void> {
@@ -294,13 +325,16 @@ class Commit {
     const changes: Cell[][] = [];
     for (const turn of this.turns) {
       const { instanceId, history: appended } = turn;
-      if (appended !== undefined) history.push([instanceId, appended.executionId, appended.firstEventId, appended.eventCount, appended.events]);
+      if (appended !== undefined)
+        history.push([instanceId, appended.executionId, appended.firstEventId, appended.eventCount, appended.events]);
       for (const seq of turn.consumed) used.push([instanceId, seq]);
       for (const key of turn.closedTimers) closed.push([instanceId, key.executionId, key.scheduleId]);
       for (const timer of turn.timers) timers.push([instanceId, timer.executionId, timer.scheduleId, timer.fireAt]);
-      for (const { key, value } of turn.kv) kv.push([instanceId, key, value, appended?.executionId ?? turn.executionId]);
+      for (const { key, value } of turn.kv)
+        kv.push([instanceId, key, value, appended?.executionId ?? turn.executionId]);
       if (turn.customStatus !== undefined) statuses.push([instanceId, turn.customStatus]);
-      if (turn.changes !== undefined) changes.push([instanceId, turn.changes.version, turn.changes.cancelRequested ? 1 : 0]);
+      if (turn.changes !== undefined)
+        changes.push([instanceId, turn.changes.version, turn.changes.cancelRequested ? 1 : 0]);
     }
     if (changes.length > 0) yield sql.instances.change(changes);
     if (history.length > 0) yield sql.journal.appendHistory(history);
@@ -317,10 +351,26 @@ class Commit {
     const added: Cell[][] = [];
     for (const turn of this.turns) {
       const { instanceId, generation } = turn;
-      for (const { executionId, scheduleId } of turn.closedActivities) closed.push([instanceId, executionId, scheduleId]);
+      for (const { executionId, scheduleId } of turn.closedActivities)
+        closed.push([instanceId, executionId, scheduleId]);
       for (const { executionId, scheduleId, name, tag, args, options, claimed } of turn.activities) {
         const claim = claimed ? 1 : 0;
-        added.push([instanceId, executionId, scheduleId, generation, name, tag, args, options, claim, claimed ? node : null, 1, 0, batch.now, batch.now]);
+        added.push([
+          instanceId,
+          executionId,
+          scheduleId,
+          generation,
+          name,
+          tag,
+          args,
+          options,
+          claim,
+          claimed ? node : null,
+          1,
+          0,
+          batch.now,
+          batch.now,
+        ]);
       }
     }
     if (closed.length > 0) yield sql.activities.close(closed);
@@ -332,7 +382,15 @@ class Commit {
     }
     const releases = [...this.itemsOf('release-activity')];
     if (releases.length > 0) {
-      this.refuseMissing(releases, keysOf(yield sql.activities.release(node, releases.map(([item]) => claimRow(item)))));
+      this.refuseMissing(
+        releases,
+        keysOf(
+          yield sql.activities.release(
+            node,
+            releases.map(([item]) => claimRow(item)),
+          ),
+        ),
+      );
     }
   }
 
@@ -395,7 +453,8 @@ function* all(statements: readonly Statement[]): Script<void> {
   for (const statement of statements) yield statement;
 }
 
-const lifeOf = ({ instanceId, generation }: { readonly instanceId: string; readonly generation: string }): string => `${generation}/${instanceId}`;
+const lifeOf = ({ instanceId, generation }: { readonly instanceId: string; readonly generation: string }): string =>
+  `${generation}/${instanceId}`;
 const byId = (a: Cell[], b: Cell[]): number => (a[0]! < b[0]! ? -1 : 1);
 
 const addressRow = ({ instanceId, generation, posts }: Group): Cell[] => [
@@ -417,14 +476,25 @@ const fenceRow = (turn: TurnItem): Cell[] => [
   turn.nextEventId,
 ];
 
-const startRow = ({ instanceId, generation, name, version }: StartItem): Cell[] => [instanceId, generation, name, version, null, null, null, null];
+const startRow = ({ instanceId, generation, name, version }: StartItem): Cell[] => [
+  instanceId,
+  generation,
+  name,
+  version,
+  null,
+  null,
+  null,
+  null,
+];
 
 const childRow = (turn: TurnItem, child: NewChild): Cell[] => [
   child.instanceId,
   child.generation,
   child.name,
   child.version,
-  ...(child.relation === 'attached' ? [turn.instanceId, turn.generation, child.executionId, child.scheduleId] : [null, null, null, null]),
+  ...(child.relation === 'attached'
+    ? [turn.instanceId, turn.generation, child.executionId, child.scheduleId]
+    : [null, null, null, null]),
 ];
 
 const startOfChild = (turn: TurnItem, child: NewChild): StartMessage => ({
@@ -434,7 +504,12 @@ const startOfChild = (turn: TurnItem, child: NewChild): StartMessage => ({
   version: child.version,
   input: child.input,
   ...(child.relation === 'attached' && {
-    parent: { instanceId: turn.instanceId, generation: turn.generation, executionId: child.executionId, scheduleId: child.scheduleId },
+    parent: {
+      instanceId: turn.instanceId,
+      generation: turn.generation,
+      executionId: child.executionId,
+      scheduleId: child.scheduleId,
+    },
   }),
 });
 
@@ -445,7 +520,8 @@ const claimRow = (item: ScheduleKey & { instanceId: string; generation: string; 
   item.generation,
   item.claim,
 ];
-const keyOf = (key: ActivityClaim): string => `${key.generation}/${key.executionId}/${key.scheduleId}/${key.claim}/${key.instanceId}`;
+const keyOf = (key: ActivityClaim): string =>
+  `${key.generation}/${key.executionId}/${key.scheduleId}/${key.claim}/${key.instanceId}`;
 const keysOf = (rows: readonly Row[]): Set<string> =>
   new Set(
     rows.map((row) =>

@@ -12,7 +12,11 @@ export interface Dialect {
    */
   rows(parameter: string, columns: Readonly<Record<string, ColumnType>>): string;
   /** Inserts rows; a conflict is an error. The values of a row are in the order of the columns. */
-  insertRows(table: string, columns: Readonly<Record<string, ColumnType>>, rows: readonly (readonly Cell[])[]): Statement;
+  insertRows(
+    table: string,
+    columns: Readonly<Record<string, ColumnType>>,
+    rows: readonly (readonly Cell[])[],
+  ): Statement;
   /** Deletes the rows with these keys; keys that are not there are no error. */
   deleteRows(table: string, key: Readonly<Record<string, ColumnType>>, rows: readonly (readonly Cell[])[]): Statement;
   /** The values of a JSON array of strings, as a table expression with one column `value`. */

@@ -11,9 +11,11 @@ const PAGE = 500;
  */
 export function* findStuckScript(sql: Statements): Script<string[]> {
   const stuck: string[] = [];
-  for (let after = ''; ; ) {
+  for (let after = ''; ;) {
     const page = yield sql.instances.open(after, PAGE);
-    const quiet = page.filter((row) => (row['messages_in'] as number) <= (row['messages_seen'] as number)).map((row) => row['instance_id'] as string);
+    const quiet = page
+      .filter((row) => (row['messages_in'] as number) <= (row['messages_seen'] as number))
+      .map((row) => row['instance_id'] as string);
     const ids = JSON.stringify(quiet);
     const busy = new Set<unknown>();
     for (const row of yield sql.activities.having(ids)) busy.add(row['instance_id']);

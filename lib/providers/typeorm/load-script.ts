@@ -17,7 +17,11 @@ interface Parts {
 }
 
 /** Everything the next turn of these instances needs, of one snapshot, in a handful of statements. */
-export function* loadScript(sql: Statements, instanceIds: readonly string[], limits: LoadLimits): Script<LoadedInstance[]> {
+export function* loadScript(
+  sql: Statements,
+  instanceIds: readonly string[],
+  limits: LoadLimits,
+): Script<LoadedInstance[]> {
   const ids = JSON.stringify(instanceIds);
   const instances = yield sql.instances.load(ids);
   const parts = new Map<string, Parts>(

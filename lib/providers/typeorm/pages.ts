@@ -6,7 +6,12 @@ import { eventsOf, instanceRowOf } from './rows.js';
 import type { Statements } from './statements/statements.js';
 
 /** Newest first. The cursor is the key of the last row, so rows that come and go shift nothing. */
-export function* listScript(sql: Statements, dialect: Dialect, filter: InstanceFilter, page: PageRequest): Script<Page<InstanceRow>> {
+export function* listScript(
+  sql: Statements,
+  dialect: Dialect,
+  filter: InstanceFilter,
+  page: PageRequest,
+): Script<Page<InstanceRow>> {
   const parameters: unknown[] = [];
   const conditions: string[] = [];
   const where = (condition: (...parameter: string[]) => string, ...values: readonly unknown[]): void => {
@@ -15,11 +20,16 @@ export function* listScript(sql: Statements, dialect: Dialect, filter: InstanceF
   if (filter.status !== undefined) where((list) => `status IN ${dialect.list(list!)}`, JSON.stringify(filter.status));
   if (filter.name !== undefined) where((name) => `name = ${name}`, filter.name);
   if (filter.idPrefix !== undefined) {
-    where((prefix, length) => `substr(instance_id, 1, ${length}) = ${prefix}`, filter.idPrefix, [...filter.idPrefix].length);
+    where(
+      (prefix, length) => `substr(instance_id, 1, ${length}) = ${prefix}`,
+      filter.idPrefix,
+      [...filter.idPrefix].length,
+    );
   }
   if (filter.createdAfter !== undefined) where((at) => `created_at > ${at}`, filter.createdAfter);
   if (filter.createdBefore !== undefined) where((at) => `created_at < ${at}`, filter.createdBefore);
-  if (page.cursor !== undefined) where((at, id) => `(created_at, instance_id) < (${at}, ${id})`, ...instanceCursor(page.cursor));
+  if (page.cursor !== undefined)
+    where((at, id) => `(created_at, instance_id) < (${at}, ${id})`, ...instanceCursor(page.cursor));
   const rows = (yield sql.instances.listing(conditions, parameters, page.limit + 1)).map(instanceRowOf);
   const items = rows.slice(0, page.limit);
   const last = items.at(-1);
@@ -72,4 +82,5 @@ function decodeCursor(cursor: string): unknown[] {
   throw badCursor(cursor);
 }
 
-const badCursor = (cursor: string): InvalidOptionError => new InvalidOptionError('cursor', cursor, 'the cursor of the previous page, unchanged');
+const badCursor = (cursor: string): InvalidOptionError =>
+  new InvalidOptionError('cursor', cursor, 'the cursor of the previous page, unchanged');

@@ -9,7 +9,8 @@ import type { Cell } from './statements/statement-set.js';
 
 /** kind, name, body: the data of events and queue messages stands alone, everything else is one JSON text. */
 export function messageCells(message: Message): Cell[] {
-  if (message.kind === 'external-event' || message.kind === 'queue-message') return [message.kind, message.name, message.data];
+  if (message.kind === 'external-event' || message.kind === 'queue-message')
+    return [message.kind, message.name, message.data];
   return [message.kind, null, JSON.stringify(message)];
 }
 

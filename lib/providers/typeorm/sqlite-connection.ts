@@ -64,7 +64,10 @@ export class SqliteConnection implements Connection {
       timeout: 0,
     } as unknown as DataSourceOptions);
     try {
-      await patiently(() => (dataSource.isInitialized ? Promise.resolve(dataSource) : dataSource.initialize()), database);
+      await patiently(
+        () => (dataSource.isInitialized ? Promise.resolve(dataSource) : dataSource.initialize()),
+        database,
+      );
       const driver = dataSource.driver as unknown as { databaseConnection: SqliteDatabase; sqlite: SqliteConstructor };
       await patiently(() => Promise.resolve(setPragmas(driver.databaseConnection, durability, database)), database);
       return new SqliteConnection(dataSource, driver.databaseConnection, driver.sqlite, database);
@@ -178,7 +181,11 @@ function byNumber(parameters: readonly unknown[]): Record<number, unknown> {
 function checkedPath(options: DataSourceOptions): string {
   const database: unknown = (options as { database?: unknown }).database;
   if (typeof database !== 'string' || database === '' || database === ':memory:' || database.startsWith('file:')) {
-    throw new InvalidOptionError('storage.database', database, 'the path of a file: what is only in memory is not durable, and the engine needs a connection of its own');
+    throw new InvalidOptionError(
+      'storage.database',
+      database,
+      'the path of a file: what is only in memory is not durable, and the engine needs a connection of its own',
+    );
   }
   return resolve(database);
 }
@@ -195,10 +202,13 @@ function setPragmas(database: SqliteDatabase, durability: Durability, path: stri
     database.pragma(`${pragma} = ${value}`);
     const found = database.pragma(pragma, { simple: true });
     if (found !== readBack) {
-      throw new StorageError(`${JSON.stringify(path)} refuses PRAGMA ${pragma} = ${value} (it says ${String(found)}): use a local file system that supports it.`, {
-        code: 'ERR_DURABLE_PRAGMA',
-        retryable: false,
-      });
+      throw new StorageError(
+        `${JSON.stringify(path)} refuses PRAGMA ${pragma} = ${value} (it says ${String(found)}): use a local file system that supports it.`,
+        {
+          code: 'ERR_DURABLE_PRAGMA',
+          retryable: false,
+        },
+      );
     }
   }
 }

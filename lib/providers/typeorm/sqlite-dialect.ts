@@ -18,7 +18,9 @@ export function sqliteDialect(sqliteVersion: string): Dialect {
       return { sql, parameters: [], returns: false, each: rows };
     },
     deleteRows: (table, key, rows) => {
-      const sql = `DELETE FROM ${table} WHERE ${Object.keys(key).map((column) => `${column} = ?`).join(' AND ')}`;
+      const sql = `DELETE FROM ${table} WHERE ${Object.keys(key)
+        .map((column) => `${column} = ?`)
+        .join(' AND ')}`;
       return { sql, parameters: [], returns: false, each: rows };
     },
     list: (parameter) => `(SELECT value FROM json_each(${parameter}))`,

@@ -12,7 +12,11 @@ export function* takeOverScript(
   yield sql.lanes.becomeEngine(node);
   const others = yield sql.lanes.otherNodes(node);
   const dead = others
-    .filter((row) => (nodes === 'all-others' ? row['engine'] === 1 || (row['lease_until'] as number) < now : nodes.includes(row['node'] as string)))
+    .filter((row) =>
+      nodes === 'all-others'
+        ? row['engine'] === 1 || (row['lease_until'] as number) < now
+        : nodes.includes(row['node'] as string),
+    )
     .map((row) => row['node'] as string);
   if (dead.length === 0) return { nodes: [], activities: 0, instances: 0 };
   const list = JSON.stringify(dead);

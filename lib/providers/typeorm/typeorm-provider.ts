@@ -51,7 +51,8 @@ export class TypeOrmProvider implements Provider {
   constructor(private readonly settings: TypeOrmProviderOptions) {
     this.options = optionsOf(settings.storage);
     const prefix = settings.tablePrefix ?? 'durable_';
-    if (!/^[A-Za-z_][A-Za-z0-9_]{0,40}$/.test(prefix)) throw new InvalidOptionError('tablePrefix', prefix, 'letters, digits and underscores');
+    if (!/^[A-Za-z_][A-Za-z0-9_]{0,40}$/.test(prefix))
+      throw new InvalidOptionError('tablePrefix', prefix, 'letters, digits and underscores');
     this.tables = tablesOf(prefix);
   }
 
@@ -78,7 +79,11 @@ export class TypeOrmProvider implements Provider {
         yield { sql: migrationTable(tables, connection.dialect), parameters: [], returns: false };
         // Writes nothing, but is refused at once where nothing can be written.
         yield { sql: `DELETE FROM ${tables.migration} WHERE version < 0`, parameters: [], returns: false };
-        const rows = yield { sql: `SELECT MAX(version) AS version FROM ${tables.migration}`, parameters: [], returns: true };
+        const rows = yield {
+          sql: `SELECT MAX(version) AS version FROM ${tables.migration}`,
+          parameters: [],
+          returns: true,
+        };
         const found = (rows[0]?.['version'] as number | null | undefined) ?? 0;
         const newest = known.at(-1)!.version;
         if (found > newest) throw new SchemaVersionError(connection.name, found, newest);
@@ -162,16 +167,26 @@ export class TypeOrmProvider implements Provider {
     return (await this.rows(this.sql.journal.messagesAfter(key.instanceId, afterSeq, limit))).map(storedMessageOf);
   }
 
-  async bufferedMessages(key: InstanceKey, kind: 'external-event' | 'queue-message', name: string, limit: number): Promise<StoredMessage[]> {
+  async bufferedMessages(
+    key: InstanceKey,
+    kind: 'external-event' | 'queue-message',
+    name: string,
+    limit: number,
+  ): Promise<StoredMessage[]> {
     return (await this.rows(this.sql.journal.bufferedLane(key.instanceId, kind, name, limit))).map(storedMessageOf);
   }
 
   async runnable(node: string, afterId: string, limit: number): Promise<string[]> {
-    return (await this.rows(this.sql.instances.runnable(node, afterId, limit))).map((row) => row['instance_id'] as string);
+    return (await this.rows(this.sql.instances.runnable(node, afterId, limit))).map(
+      (row) => row['instance_id'] as string,
+    );
   }
 
   async timers(after: TimerCursor | null, until: number, limit: number): Promise<StoredTimer[]> {
-    const cursor = after === null ? ([-1, '', 0, 0] as const) : ([after.fireAt, after.instanceId, after.executionId, after.scheduleId] as const);
+    const cursor =
+      after === null
+        ? ([-1, '', 0, 0] as const)
+        : ([after.fireAt, after.instanceId, after.executionId, after.scheduleId] as const);
     const rows = await this.rows(this.sql.journal.timers(cursor, until, limit));
     return rows.map((row) => ({
       instanceId: row['instance_id'] as string,
@@ -227,8 +242,16 @@ export class TypeOrmProvider implements Provider {
       const orchestrations = yield sql.instances.openByHandler();
       const activities = yield sql.activities.openByHandler();
       return {
-        orchestrations: orchestrations.map((row) => ({ name: row['name'] as string, version: row['version'] as string, count: row['count'] as number })),
-        activities: activities.map((row) => ({ name: row['name'] as string, tag: row['tag'] as string | null, count: row['count'] as number })),
+        orchestrations: orchestrations.map((row) => ({
+          name: row['name'] as string,
+          version: row['version'] as string,
+          count: row['count'] as number,
+        })),
+        activities: activities.map((row) => ({
+          name: row['name'] as string,
+          tag: row['tag'] as string | null,
+          count: row['count'] as number,
+        })),
       };
     });
   }
@@ -267,9 +290,16 @@ export class TypeOrmProvider implements Provider {
 }
 
 function optionsOf(storage: DataSourceOptions | DataSource): DataSourceOptions {
-  const options = 'options' in storage && typeof storage.options === 'object' ? (storage as DataSource).options : (storage as DataSourceOptions);
+  const options =
+    'options' in storage && typeof storage.options === 'object'
+      ? (storage as DataSource).options
+      : (storage as DataSourceOptions);
   if (options.type !== 'better-sqlite3') {
-    throw new InvalidOptionError('storage.type', options.type, "'better-sqlite3' (PostgreSQL and MySQL have no dialect yet)");
+    throw new InvalidOptionError(
+      'storage.type',
+      options.type,
+      "'better-sqlite3' (PostgreSQL and MySQL have no dialect yet)",
+    );
   }
   return options;
 }

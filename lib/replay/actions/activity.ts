@@ -1,5 +1,9 @@
 import type { ActivityCompleted, ActivityFailed, ActivityScheduled } from '../../core/history-event.js';
-import { resolveActivityOptions, type ActivityOptions, type ResolvedActivityOptions } from '../../core/activity-options.js';
+import {
+  resolveActivityOptions,
+  type ActivityOptions,
+  type ResolvedActivityOptions,
+} from '../../core/activity-options.js';
 import { ActivityError } from '../../core/errors.js';
 import { dataOf, errorOf } from '../../core/failure.js';
 import { checkName } from '../../core/identifiers.js';
@@ -20,7 +24,13 @@ export function scheduleActivity(
   const merged = mergedOptions(execution, checkName(name, 'activity name'), options);
   const text = execution.encode(args, `the arguments of ${name}`);
   if (text === undefined) return never();
-  const asked: ActivityScheduled = { id: execution.nextEventId, kind: 'ActivityScheduled', name, args: text, tag: merged.tag };
+  const asked: ActivityScheduled = {
+    id: execution.nextEventId,
+    kind: 'ActivityScheduled',
+    name,
+    args: text,
+    tag: merged.tag,
+  };
   const decided = execution.decide(asked);
   if (decided === undefined) return never();
   if (decided === asked) {
@@ -30,7 +40,11 @@ export function scheduleActivity(
   return execution.openFuture(decided.id, 'activity', name).promise;
 }
 
-function mergedOptions(execution: Execution, name: string, options: ActivityOptions | undefined): ResolvedActivityOptions {
+function mergedOptions(
+  execution: Execution,
+  name: string,
+  options: ActivityOptions | undefined,
+): ResolvedActivityOptions {
   const declared = execution.handlers.activityOptions(name) ?? NO_OPTIONS;
   return options === undefined ? declared : { ...declared, ...resolveActivityOptions(options, `options of ${name}`) };
 }
@@ -39,5 +53,9 @@ export function settleActivity(execution: Execution, event: ActivityCompleted | 
   const future = execution.closeFuture(event, 'activity');
   if (future === undefined) return;
   if (event.kind === 'ActivityCompleted') future.resolve(execution.codec.decode(event.result));
-  else rejectHandled(future, new ActivityError(future.name, event.attempts, event.failure, errorOf(event.failure), dataOf(event.failure)));
+  else
+    rejectHandled(
+      future,
+      new ActivityError(future.name, event.attempts, event.failure, errorOf(event.failure), dataOf(event.failure)),
+    );
 }

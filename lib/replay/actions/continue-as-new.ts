@@ -3,7 +3,11 @@ import { never } from '../durable-future.js';
 import type { Execution } from '../execution.js';
 
 /** Ends this execution and begins the next one with a fresh history. The promise never settles: no `finally` runs. */
-export function continueAsNew(execution: Execution, input: unknown, options: { readonly version?: string } = {}): Promise<never> {
+export function continueAsNew(
+  execution: Execution,
+  input: unknown,
+  options: { readonly version?: string } = {},
+): Promise<never> {
   if (!execution.mayAct('continueAsNew()')) return never();
   const refusal = execution.refusal();
   if (refusal !== undefined) return Promise.reject(refusal);

@@ -25,7 +25,8 @@ export function scheduleOrchestration(
   const text = execution.encode(input, `the input of ${name}`);
   if (text === undefined) return never();
   const id = execution.nextEventId;
-  const instanceId = options.instanceId === undefined ? automaticInstanceId(execution, id) : checkInstanceId(options.instanceId);
+  const instanceId =
+    options.instanceId === undefined ? automaticInstanceId(execution, id) : checkInstanceId(options.instanceId);
   const asked: DetachedStartScheduled = { id, kind: 'DetachedStartScheduled', name, version, instanceId, input: text };
   const decided = execution.decide(asked);
   if (decided === undefined) return never();

@@ -7,7 +7,11 @@ export function dequeueEvent(execution: Execution, queue: string): DurableFuture
   if (!execution.mayAct(`dequeueEvent(${queue})`)) return never();
   const refusal = execution.refusal();
   if (refusal !== undefined) return rejected(refusal);
-  const decided = execution.decide({ id: execution.nextEventId, kind: 'DequeueCreated', queue: checkName(queue, 'queue name') });
+  const decided = execution.decide({
+    id: execution.nextEventId,
+    kind: 'DequeueCreated',
+    queue: checkName(queue, 'queue name'),
+  });
   return decided === undefined ? never() : execution.openFuture(decided.id, 'dequeue', queue).promise;
 }
 

@@ -7,7 +7,11 @@ export function scheduleWait(execution: Execution, name: string): DurableFuture<
   if (!execution.mayAct(`scheduleWait(${name})`)) return never();
   const refusal = execution.refusal();
   if (refusal !== undefined) return rejected(refusal);
-  const decided = execution.decide({ id: execution.nextEventId, kind: 'WaitCreated', name: checkName(name, 'event name') });
+  const decided = execution.decide({
+    id: execution.nextEventId,
+    kind: 'WaitCreated',
+    name: checkName(name, 'event name'),
+  });
   return decided === undefined ? never() : execution.openFuture(decided.id, 'wait', name).promise;
 }
 

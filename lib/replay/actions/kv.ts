@@ -30,7 +30,8 @@ export class KvActions implements DurableKv {
     checkName(key, 'KV key');
     const text = execution.codec.encode(value, `KV value ${key}`);
     if (execution.exceeds(`KV value ${JSON.stringify(key)}`, text.length, execution.limits.maxKvValueBytes)) return;
-    if (!execution.kv.has(key) && execution.exceeds('KV keys', execution.kv.size + 1, execution.limits.maxKvKeys)) return;
+    if (!execution.kv.has(key) && execution.exceeds('KV keys', execution.kv.size + 1, execution.limits.maxKvKeys))
+      return;
     const asked = { id: execution.nextEventId, kind: 'KvSet', key, value: text } as const;
     const decided = execution.decide(asked);
     if (decided === undefined) return;

@@ -17,7 +17,11 @@ function runNow<T>(execution: Execution, fn: () => T): string {
   const result = fn();
   if (types.isPromise(result)) {
     result.catch(() => undefined);
-    throw new InvalidOptionError('the result of sideEffect()', 'a promise', 'a plain value (what takes time belongs in an activity)');
+    throw new InvalidOptionError(
+      'the result of sideEffect()',
+      'a promise',
+      'a plain value (what takes time belongs in an activity)',
+    );
   }
   const text = execution.encode(result, 'the result of sideEffect()');
   if (text === undefined) throw execution.fault!;

@@ -40,7 +40,8 @@ export function scheduleSubOrchestration(
     kind: 'SubOrchestrationScheduled',
     name,
     version,
-    instanceId: options.instanceId === undefined ? automaticInstanceId(execution, id) : checkInstanceId(options.instanceId),
+    instanceId:
+      options.instanceId === undefined ? automaticInstanceId(execution, id) : checkInstanceId(options.instanceId),
     input: text,
     onParentClose,
   };
@@ -62,5 +63,15 @@ export function settleChild(execution: Execution, event: SubOrchestrationComplet
   const future = execution.closeFuture(event, 'child');
   if (future === undefined) return;
   if (event.kind === 'SubOrchestrationCompleted') future.resolve(execution.codec.decode(event.result));
-  else rejectHandled(future, new SubOrchestrationError(future.name, future.child!.instanceId, event.outcome, event.failure, errorOf(event.failure)));
+  else
+    rejectHandled(
+      future,
+      new SubOrchestrationError(
+        future.name,
+        future.child!.instanceId,
+        event.outcome,
+        event.failure,
+        errorOf(event.failure),
+      ),
+    );
 }

@@ -1,7 +1,13 @@
 import type { Statement } from '../dialect.js';
 import { bulk, query, run, StatementSet, type Cell } from './statement-set.js';
 
-const CLAIM_COLUMNS = { id: 'text', execution: 'integer', schedule: 'integer', life: 'text', taken: 'integer' } as const;
+const CLAIM_COLUMNS = {
+  id: 'text',
+  execution: 'integer',
+  schedule: 'integer',
+  life: 'text',
+  taken: 'integer',
+} as const;
 const CLAIM = 'instance_id, execution_id, schedule_id, generation, claim';
 const SCHEDULE_KEY = { instance_id: 'text', execution_id: 'integer', schedule_id: 'integer' } as const;
 const ACTIVITY = {
@@ -19,7 +25,8 @@ const ACTIVITY = {
   scheduled_at: 'integer',
 } as const;
 const KEY = '(instance_id, execution_id, schedule_id)';
-const CLAIMED = 'instance_id, execution_id, schedule_id, generation, claim, name, tag, args, options, attempt, crashes, scheduled_at';
+const CLAIMED =
+  'instance_id, execution_id, schedule_id, generation, claim, name, tag, args, options, attempt, crashes, scheduled_at';
 
 /** Activities: one row each while outstanding. Whatever writes an outcome compares generation, claim and node. */
 export class ActivityStatements extends StatementSet {
@@ -81,17 +88,27 @@ export class ActivityStatements extends StatementSet {
   }
 
   nextDueAt(names: string, tags: string): Statement {
-    return query(`SELECT MIN(due_at) AS due_at FROM ${this.tables.activity} WHERE node IS NULL AND ${this.servable(1, 2)}`, names, tags);
+    return query(
+      `SELECT MIN(due_at) AS due_at FROM ${this.tables.activity} WHERE node IS NULL AND ${this.servable(1, 2)}`,
+      names,
+      tags,
+    );
   }
 
   /** After crashes of these nodes: claimable again, counted. */
   takeBack(nodes: string): Statement {
-    return query(`UPDATE ${this.tables.activity} SET node = NULL, crashes = crashes + 1 WHERE node IN ${this.list(1)} RETURNING instance_id`, nodes);
+    return query(
+      `UPDATE ${this.tables.activity} SET node = NULL, crashes = crashes + 1 WHERE node IN ${this.list(1)} RETURNING instance_id`,
+      nodes,
+    );
   }
 
   /** After a crash that is blamed on a suspect, or a graceful end: claimable again, not counted. */
   takeBackUncounted(nodes: string): Statement {
-    return query(`UPDATE ${this.tables.activity} SET node = NULL WHERE node IN ${this.list(1)} RETURNING instance_id`, nodes);
+    return query(
+      `UPDATE ${this.tables.activity} SET node = NULL WHERE node IN ${this.list(1)} RETURNING instance_id`,
+      nodes,
+    );
   }
 
   openByHandler(): Statement {

@@ -72,7 +72,10 @@ export class InstanceStatements extends StatementSet {
   }
 
   finishedAmong(ids: string): Statement {
-    return query(`SELECT instance_id FROM ${this.tables.instance} WHERE instance_id IN ${this.list(1)} AND status IN ${FINAL}`, ids);
+    return query(
+      `SELECT instance_id FROM ${this.tables.instance} WHERE instance_id IN ${this.list(1)} AND status IN ${FINAL}`,
+      ids,
+    );
   }
 
   /** Everything of these instances, in every table. */
@@ -119,7 +122,18 @@ export class InstanceStatements extends StatementSet {
   }
 
   /** An engine leaves alone what is suspended: an operator's suspension only an operator undoes (protocol 18). */
-  suspend(now: number, item: { instanceId: string; generation: string | null; turn: number | null; by: string; code: string; reason: string; builds: string | null }): Statement {
+  suspend(
+    now: number,
+    item: {
+      instanceId: string;
+      generation: string | null;
+      turn: number | null;
+      by: string;
+      code: string;
+      reason: string;
+      builds: string | null;
+    },
+  ): Statement {
     return query(
       `UPDATE ${this.tables.instance} SET status = 'Suspended', owner = NULL, suspended_by = ${this.p(4)}, suspended_code = ${this.p(5)},
         suspended_reason = ${this.p(6)}, failed_builds = ${this.p(7)}, updated_at = ${this.p(8)}
@@ -154,7 +168,9 @@ export class InstanceStatements extends StatementSet {
   }
 
   engineSuspended(): Statement {
-    return query(`SELECT instance_id, failed_builds, suspended_code FROM ${this.tables.instance} WHERE status = 'Suspended' AND suspended_by = 'engine'`);
+    return query(
+      `SELECT instance_id, failed_builds, suspended_code FROM ${this.tables.instance} WHERE status = 'Suspended' AND suspended_by = 'engine'`,
+    );
   }
 
   /** Like `resume`, but what failed so far is remembered: another build is tried, not forgotten. */
@@ -179,7 +195,10 @@ export class InstanceStatements extends StatementSet {
   }
 
   suspectsOf(nodes: string): Statement {
-    return query(`SELECT instance_id, suspect AS node FROM ${this.tables.instance} WHERE suspect IN ${this.list(1)}`, nodes);
+    return query(
+      `SELECT instance_id, suspect AS node FROM ${this.tables.instance} WHERE suspect IN ${this.list(1)}`,
+      nodes,
+    );
   }
 
   /** Up to suspicion. A suspect runs only under its mark, so a crash without that mark was not its own. */
@@ -261,7 +280,9 @@ export class InstanceStatements extends StatementSet {
   }
 
   openByHandler(): Statement {
-    return query(`SELECT name, version, COUNT(*) AS count FROM ${this.tables.instance} WHERE status NOT IN ${FINAL} GROUP BY name, version`);
+    return query(
+      `SELECT name, version, COUNT(*) AS count FROM ${this.tables.instance} WHERE status NOT IN ${FINAL} GROUP BY name, version`,
+    );
   }
 
   open(afterId: string, limit: number): Statement {

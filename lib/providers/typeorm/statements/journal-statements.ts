@@ -1,7 +1,13 @@
 import type { Statement } from '../dialect.js';
 import { bulk, query, run, StatementSet, type Cell } from './statement-set.js';
 
-const HISTORY = { instance_id: 'text', execution_id: 'integer', first_event_id: 'integer', event_count: 'integer', events: 'text' } as const;
+const HISTORY = {
+  instance_id: 'text',
+  execution_id: 'integer',
+  first_event_id: 'integer',
+  event_count: 'integer',
+  events: 'text',
+} as const;
 const MESSAGE = { instance_id: 'text', seq: 'integer', kind: 'text', name: 'text', body: 'text' } as const;
 const SCHEDULE_KEY = { instance_id: 'text', execution_id: 'integer', schedule_id: 'integer' } as const;
 
@@ -148,10 +154,17 @@ export class JournalStatements extends StatementSet {
   }
 
   kv(instanceId: string): Statement {
-    return query(`SELECT name, value FROM ${this.tables.kv} WHERE instance_id = ${this.p(1)} AND value IS NOT NULL ORDER BY name`, instanceId);
+    return query(
+      `SELECT name, value FROM ${this.tables.kv} WHERE instance_id = ${this.p(1)} AND value IS NOT NULL ORDER BY name`,
+      instanceId,
+    );
   }
 
   kvValue(instanceId: string, key: string): Statement {
-    return query(`SELECT value FROM ${this.tables.kv} WHERE instance_id = ${this.p(1)} AND name = ${this.p(2)}`, instanceId, key);
+    return query(
+      `SELECT value FROM ${this.tables.kv} WHERE instance_id = ${this.p(1)} AND name = ${this.p(2)}`,
+      instanceId,
+      key,
+    );
   }
 }

@@ -12,11 +12,20 @@ export class LaneStatements extends StatementSet {
   }
 
   read(node: string, lane: number): Statement {
-    return query(`SELECT seq, verdicts FROM ${this.tables.lane} WHERE node = ${this.p(1)} AND lane = ${this.p(2)}`, node, lane);
+    return query(
+      `SELECT seq, verdicts FROM ${this.tables.lane} WHERE node = ${this.p(1)} AND lane = ${this.p(2)}`,
+      node,
+      lane,
+    );
   }
 
   keepVerdicts(node: string, lane: number, verdicts: string): Statement {
-    return run(`UPDATE ${this.tables.lane} SET verdicts = ${this.p(3)} WHERE node = ${this.p(1)} AND lane = ${this.p(2)}`, node, lane, verdicts);
+    return run(
+      `UPDATE ${this.tables.lane} SET verdicts = ${this.p(3)} WHERE node = ${this.p(1)} AND lane = ${this.p(2)}`,
+      node,
+      lane,
+      verdicts,
+    );
   }
 
   addNode(node: string, buildId: string, now: number, leaseUntil: number): Statement {
@@ -39,7 +48,11 @@ export class LaneStatements extends StatementSet {
   }
 
   heartbeat(node: string, leaseUntil: number): Statement {
-    return query(`UPDATE ${this.tables.node} SET lease_until = ${this.p(2)} WHERE node = ${this.p(1)} RETURNING node`, node, leaseUntil);
+    return query(
+      `UPDATE ${this.tables.node} SET lease_until = ${this.p(2)} WHERE node = ${this.p(1)} RETURNING node`,
+      node,
+      leaseUntil,
+    );
   }
 
   otherNodes(node: string): Statement {

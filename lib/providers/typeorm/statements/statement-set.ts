@@ -24,5 +24,9 @@ export abstract class StatementSet {
 }
 
 export const run = (sql: string, ...parameters: readonly unknown[]): Statement => ({ sql, parameters, returns: false });
-export const query = (sql: string, ...parameters: readonly unknown[]): Statement => ({ sql, parameters, returns: true });
+export const query = (sql: string, ...parameters: readonly unknown[]): Statement => ({
+  sql,
+  parameters,
+  returns: true,
+});
 export const bulk = (rows: readonly (readonly Cell[])[]): string => JSON.stringify(rows);
