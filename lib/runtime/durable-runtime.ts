@@ -19,6 +19,8 @@ type State = 'new' | 'starting' | 'waiting' | 'running' | 'stopping' | 'stopped'
 
 const SCAN_PAGE = 1_000;
 const ABORT_GRACE_MS = 1_000;
+/** For the last commits, when the process ends. */
+const STORE_GRACE_MS = 5_000;
 const BUSY_FOR_MS = 1_000;
 
 /**
@@ -281,11 +283,14 @@ export class DurableRuntime {
       this.stopSignal.abort();
       return;
     }
-    await this.drainWork();
+    // One deadline for all of it: what a database in trouble has not taken by then is released by the end of the lock.
+    const deadline = this.within(this.options.shutdownGraceMs + ABORT_GRACE_MS + STORE_GRACE_MS);
+    await Promise.race([this.drainWork(), deadline.passed]);
     this.state = 'stopping';
-    await this.rejoining?.catch(() => undefined);
     this.waiters.close();
-    await this.journal.drained();
+    await Promise.race([this.rejoining?.catch(() => undefined), deadline.passed]);
+    await Promise.race([this.journal.drained(), deadline.passed]);
+    deadline.cancel();
     this.journal.close(new RuntimeStoppedError('The request was not stored'));
     this.cancelHeartbeat?.();
     this.loop.abandon();
@@ -295,6 +300,14 @@ export class DurableRuntime {
       .catch((error: unknown) => this.options.log.warn(`could not sign off, the lease will run out: ${String(error)}`));
     await this.provider.close();
     this.state = 'stopped';
+  }
+
+  private within(ms: number): { readonly passed: Promise<void>; readonly cancel: () => void } {
+    let cancel = (): void => undefined;
+    const passed = new Promise<void>((resolve) => {
+      cancel = this.options.ports.setTimer(resolve, ms);
+    });
+    return { passed, cancel };
   }
 
   // ---- what clients use ------------------------------------------------------------------------------------------------

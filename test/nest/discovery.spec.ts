@@ -44,7 +44,9 @@ async function outputWith(
     imports: [DurableModule.forRoot({ storage: storage() })],
     providers: [...providers, orchestration as never],
   });
-  return outputOf(app, orchestration as OrchestrationClass);
+  const output = await outputOf(app, orchestration as OrchestrationClass);
+  await app.close();
+  return output;
 }
 
 describe('handlers are found', () => {
