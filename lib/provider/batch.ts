@@ -23,6 +23,7 @@ export type BatchItem =
   | SuspendItem
   | ResumeItem
   | SuspectItem
+  | SuspectActivityItem
   | CompleteActivityItem
   | RetryActivityItem
   | ReleaseActivityItem
@@ -159,6 +160,11 @@ export interface ResumeItem {
 export interface SuspectItem extends InstanceKey {
   readonly kind: 'suspect';
   readonly expectedTurn: number;
+}
+
+/** The same for an activity: the one of those caught in crashes that runs now. */
+export interface SuspectActivityItem extends ActivityClaim {
+  readonly kind: 'suspect-activity';
 }
 
 /** The claim of an activity: whatever writes its outcome compares it (protocol 10). */

@@ -29,16 +29,25 @@ export type OutputOf<C> = C extends new () => { run(...args: never[]): Promise<i
 /** A class whose methods are activities. */
 export type ServiceClass<S> = abstract new (...args: never[]) => S;
 
+/** `any` and `never` would pass for everything. */
+type IsContext<A> = 0 extends 1 & A
+  ? false
+  : [A] extends [never]
+    ? false
+    : [A] extends [ActivityContext]
+      ? true
+      : false;
+
 type DropContext<P extends readonly unknown[]> = number extends P['length']
   ? P
   : P extends []
     ? []
     : P extends readonly [infer A, ...infer R]
-      ? [A] extends [ActivityContext]
+      ? IsContext<A> extends true
         ? []
         : [A, ...DropContext<R>]
       : P extends readonly [(infer A)?, ...infer R]
-        ? [NonNullable<A>] extends [ActivityContext]
+        ? IsContext<NonNullable<A>> extends true
           ? []
           : [A?, ...DropContext<R>]
         : P;

@@ -202,9 +202,31 @@ export class ActivityPool {
     while (this.queue.length > 0 && this.running.size < this.options.concurrency) this.run(this.queue.shift()!);
     if (!this.suspectRuns && this.suspects.length > 0) {
       this.suspectRuns = true;
-      this.run(this.suspects.shift()!);
+      this.runSuspect(this.suspects[0]!);
     }
     if (this.moreInStore) this.claimMore();
+  }
+
+  /** Alone among suspects, and after a mark that makes the next crash its own (protocol 8). */
+  private runSuspect(activity: ClaimedActivity): void {
+    const { instanceId, generation, executionId, scheduleId, claim } = activity;
+    const proceed = (marked: boolean): void => {
+      const waits = this.suspects[0] === activity;
+      if (waits) this.suspects.shift();
+      if (marked && waits && !this.stopped) return this.run(activity);
+      this.suspectRuns = false;
+      this.pump();
+    };
+    this.deps.journal.submit(
+      { kind: 'suspect-activity', instanceId, generation, executionId, scheduleId, claim },
+      {
+        settled: (verdict) => proceed(verdict.kind === 'accepted'),
+        failed: (error) => {
+          this.deps.log.error(`activity ${activity.name} of ${instanceId} runs unmarked: ${String(error)}`);
+          proceed(!this.stopping);
+        },
+      },
+    );
   }
 
   // ---- one attempt ----

@@ -217,7 +217,9 @@ describe('mocks', () => {
     const app = await boot({ imports: modules(), providers: [Clerk, greeting, Caller as never] }, (builder) =>
       builder.overrideProvider(Clerk).useValue({}),
     );
-    await expect(outputOf(app, Caller as OrchestrationClass)).rejects.toThrow(/Clerk\.write\(\) is not a function of the provider/);
+    await expect(outputOf(app, Caller as OrchestrationClass)).rejects.toThrow(
+      /Clerk\.write\(\) is not a function of the provider/,
+    );
   });
 
   it('of an orchestration run in its place', async () => {
@@ -241,7 +243,10 @@ describe('mocks', () => {
     const app = await boot({ imports: modules(), providers: [Clerk, greeting, Caller as never] }, (builder) =>
       builder.overrideProvider(Caller).useClass(Fake),
     );
-    expect([await outputOf(app, Caller as OrchestrationClass), await outputOf(app, Caller as OrchestrationClass)]).toEqual([1, 1]);
+    expect([
+      await outputOf(app, Caller as OrchestrationClass),
+      await outputOf(app, Caller as OrchestrationClass),
+    ]).toEqual([1, 1]);
   });
 });
 
@@ -275,7 +280,9 @@ describe('the context of an attempt', () => {
   });
 
   it('need not be given in plain calls', async () => {
-    await expect(new Desk().sign('x', 1, {} as ActivityContext)).rejects.toMatchObject({ code: 'ERR_DURABLE_NO_ACTIVITY_CONTEXT' });
+    await expect(new Desk().sign('x', 1, {} as ActivityContext)).rejects.toMatchObject({
+      code: 'ERR_DURABLE_NO_ACTIVITY_CONTEXT',
+    });
   });
 
   it.each([Scope.REQUEST, Scope.TRANSIENT])('is current in a host made for the attempt (scope %s)', async (scope) => {

@@ -30,7 +30,7 @@ function gate(): { readonly promise: Promise<void>; resolve(): void } {
 }
 
 /** What would keep the process alive: referenced timers, sockets, workers. */
-const handles = (): string[] => process.getActiveResourcesInfo().sort();
+const handles = (): string[] => process.getActiveResourcesInfo().filter((kind) => !/Immediate|Pipe|FSReq/.test(kind));
 
 describe('the start', () => {
   it('leaves the database alone until the application starts', async () => {
@@ -65,7 +65,9 @@ describe('the start', () => {
   it('fails on handlers that cannot be before the database is touched', async () => {
     @Orchestration()
     class NoRun {}
-    await expect(boot({ imports: [runtime()], providers: [NoRun] })).rejects.toMatchObject({ code: 'ERR_DURABLE_REGISTRATION' });
+    await expect(boot({ imports: [runtime()], providers: [NoRun] })).rejects.toMatchObject({
+      code: 'ERR_DURABLE_REGISTRATION',
+    });
     expect(existsSync(storage().database)).toBe(false);
   });
 });
@@ -76,9 +78,13 @@ describe('the end', () => {
     const app = await boot({ imports: [runtime()], providers: [Waits] });
     const client = app.get(DurableClient);
     const handle = await client.startOrchestration(Waits, undefined, { instanceId: 'w' });
-    const waiting = expect(handle.result()).rejects.toMatchObject({ code: 'ERR_DURABLE_RUNTIME_STOPPED' });
+    expect(handles().length).toBeGreaterThan(before.length); // a worker without a server does not end by itself
+    const refused = handle.result().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
     await Promise.all([app.close(), app.close()]);
-    await waiting;
+    expect(await refused).toMatchObject({ code: 'ERR_DURABLE_RUNTIME_STOPPED' });
     await app.close();
     await eventually(handles, (now) => now.join() === before.join());
 
@@ -168,7 +174,9 @@ describe('the end', () => {
     await next.listen(0, '127.0.0.1');
     const other = (next.getHttpServer().address() as AddressInfo).port;
     const waiting = fetch(`http://127.0.0.1:${other}`, { headers });
-    await eventually(async () => (await next.get(DurableClient).getOrchestrationStatus('in-flight')).status === 'Running');
+    await eventually(
+      async () => (await next.get(DurableClient).getOrchestrationStatus('in-flight')).status === 'Running',
+    );
     await next.close(); // a request that waits for a result does not hold it up
     expect((await waiting).status).toBe(503);
   });

@@ -36,7 +36,11 @@ describe('forRootAsync', () => {
   it.each<[string, () => Parameters<typeof DurableModule.forRootAsync>[0]]>([
     [
       'an injecting factory',
-      () => ({ imports: [SettingsModule], inject: [Settings], useFactory: (it: Settings) => it.createDurableOptions() }),
+      () => ({
+        imports: [SettingsModule],
+        inject: [Settings],
+        useFactory: (it: Settings) => it.createDurableOptions(),
+      }),
     ],
     ['an existing factory', () => ({ imports: [SettingsModule], useExisting: Settings })],
     ['a class', () => ({ useClass: Settings })],
@@ -49,7 +53,11 @@ describe('forRootAsync', () => {
     ['no object', undefined, /forRootAsync\(\) is undefined/],
     ['no factory', { name: 'x' }, /forRootAsync\(\) is "without a factory": use one of useFactory/],
     ['two factories', { useFactory: () => ({}), useClass: Settings }, /"useFactory, useClass"/],
-    ['options beside the factory', { useFactory: () => ({}), storage: {} }, /option storage is \{\}.*what the factory returns/],
+    [
+      'options beside the factory',
+      { useFactory: () => ({}), storage: {} },
+      /option storage is \{\}.*what the factory returns/,
+    ],
     ['a bad isGlobal', { useFactory: () => ({}), isGlobal: 'yes' }, /isGlobal is "yes"/],
     ['a bad name', { useFactory: () => ({}), name: '' }, /name of the runtime "" must not be empty/],
   ])('refuses %s', (_, options, message) => {
@@ -68,8 +76,9 @@ describe('forRootAsync', () => {
 
 describe('the options', () => {
   it('can be replaced by a test', async () => {
-    const app = await boot({ imports: [DurableModule.forRoot({ storage: { type: 'mongodb' } as never })], providers: [Twice] }, (builder) =>
-      builder.overrideProvider(DURABLE_MODULE_OPTIONS).useValue({ storage: storage() }),
+    const app = await boot(
+      { imports: [DurableModule.forRoot({ storage: { type: 'mongodb' } as never })], providers: [Twice] },
+      (builder) => builder.overrideProvider(DURABLE_MODULE_OPTIONS).useValue({ storage: storage() }),
     );
     expect(await outputOf(app, Twice, 4)).toBe(8);
   });
@@ -87,7 +96,9 @@ describe('the options', () => {
 
   it('refuse what a provider of one’s own would ignore', () => {
     const own = new TypeOrmProvider({ storage: storage() });
-    expect(() => DurableModule.forRoot({ storage: own, durability: 'normal' })).toThrow(/option durability is "normal".*beside a provider/);
+    expect(() => DurableModule.forRoot({ storage: own, durability: 'normal' })).toThrow(
+      /option durability is "normal".*beside a provider/,
+    );
     expect(() => DurableModule.forRoot({ storage: own, tablePrefix: 'x_' })).toThrow(/option tablePrefix is "x_"/);
   });
 
@@ -96,7 +107,10 @@ describe('the options', () => {
       encode: (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64'),
       decode: (text: string) => JSON.parse(Buffer.from(text, 'base64').toString()) as unknown,
     };
-    const app = await boot({ imports: [DurableModule.forRoot({ storage: storage(), codec, tablePrefix: 'mine_' })], providers: [Twice] });
+    const app = await boot({
+      imports: [DurableModule.forRoot({ storage: storage(), codec, tablePrefix: 'mine_' })],
+      providers: [Twice],
+    });
     expect(await outputOf(app, Twice, 4)).toBe(8);
     const dataSource = await new DataSource(storage()).initialize();
     const tables = await dataSource.query<{ name: string }[]>("SELECT name FROM sqlite_master WHERE type = 'table'");
@@ -112,7 +126,9 @@ describe('the options', () => {
     class Outsider {
       constructor(readonly client: DurableClient) {}
     }
-    await expect(boot({ imports: [Private], providers: [Outsider] })).rejects.toThrow(/can't resolve dependencies of the Outsider/i);
+    await expect(boot({ imports: [Private], providers: [Outsider] })).rejects.toThrow(
+      /can't resolve dependencies of the Outsider/i,
+    );
   });
 });
 
@@ -158,7 +174,9 @@ describe('several runtimes', () => {
   it.each<[string, () => Metadata, RegExp]>([
     [
       'two runtimes without a name',
-      () => ({ imports: [DurableModule.forRoot({ storage: storage('a') }), DurableModule.forRoot({ storage: storage('b') })] }),
+      () => ({
+        imports: [DurableModule.forRoot({ storage: storage('a') }), DurableModule.forRoot({ storage: storage('b') })],
+      }),
       /DurableModule is registered twice without a name.*give each runtime a name/,
     ],
     [

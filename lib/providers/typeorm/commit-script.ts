@@ -380,6 +380,11 @@ class Commit {
       const rows = retries.map(([item]) => [...claimRow(item), item.dueAt, JSON.stringify(item.failure)]);
       this.refuseMissing(retries, keysOf(yield sql.activities.retry(node, rows)));
     }
+    const suspects = [...this.itemsOf('suspect-activity')];
+    if (suspects.length > 0) {
+      const rows = suspects.map(([item]) => claimRow(item));
+      this.refuseMissing(suspects, keysOf(yield sql.activities.markSuspects(node, rows)));
+    }
     const releases = [...this.itemsOf('release-activity')];
     if (releases.length > 0) {
       this.refuseMissing(

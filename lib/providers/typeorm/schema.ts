@@ -107,6 +107,7 @@ export function migrations(tables: Tables, { types: { key, text, integer }, clus
           node ${key},
           attempt ${integer} NOT NULL,
           crashes ${integer} NOT NULL,
+          suspect ${key},
           due_at ${integer} NOT NULL,
           scheduled_at ${integer} NOT NULL,
           last_failure ${text},

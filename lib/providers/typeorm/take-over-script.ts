@@ -21,8 +21,9 @@ export function* takeOverScript(
   if (dead.length === 0) return { nodes: [], activities: 0, instances: 0 };
   const list = JSON.stringify(dead);
   const suspects = yield sql.instances.countSuspectCrash(list);
-  const counted = suspects.length > 0 ? suspects : yield sql.instances.countCrash(list, now);
-  const activities = yield suspects.length > 0 ? sql.activities.takeBackUncounted(list) : sql.activities.takeBack(list);
+  const blamed = suspects.length + (yield sql.activities.countSuspectCrash(list)).length > 0;
+  const counted = blamed ? suspects : yield sql.instances.countCrash(list, now);
+  const activities = yield blamed ? sql.activities.takeBackUncounted(list) : sql.activities.takeBack(list);
   if (nodes === 'all-others') yield sql.instances.adopt(node, list, now);
   yield sql.lanes.removeNodes(list);
   yield sql.lanes.removeLanes(list);

@@ -1,3 +1,4 @@
+import { SUSPECT_AFTER_CRASHES } from '../../../core/limits.js';
 import type { Statement } from '../dialect.js';
 import { bulk, query, run, StatementSet, type Cell } from './statement-set.js';
 
@@ -95,10 +96,32 @@ export class ActivityStatements extends StatementSet {
     );
   }
 
-  /** After crashes of these nodes: claimable again, counted. */
+  private readonly markSql = `UPDATE ${this.tables.activity} AS a SET suspect = ${this.p(2)}
+    FROM ${this.rows(1, CLAIM_COLUMNS)} AS t
+    WHERE a.instance_id = t.id AND a.execution_id = t.execution AND a.schedule_id = t.schedule
+      AND a.generation = t.life AND a.claim = t.taken AND a.node = ${this.p(2)}
+    RETURNING ${CLAIM}`;
+
+  markSuspects(node: string, rows: readonly (readonly Cell[])[]): Statement {
+    return query(this.markSql, bulk(rows), node);
+  }
+
+  countSuspectCrash(nodes: string): Statement {
+    return query(
+      `UPDATE ${this.tables.activity} SET crashes = crashes + 1 WHERE suspect IN ${this.list(1)} AND node = suspect RETURNING instance_id`,
+      nodes,
+    );
+  }
+
+  /**
+   * After crashes of these nodes: claimable again, counted until it is a suspect. From there on only the one that was marked
+   * counts, or neighbours would be poisoned by somebody else's crash.
+   */
   takeBack(nodes: string): Statement {
     return query(
-      `UPDATE ${this.tables.activity} SET node = NULL, crashes = crashes + 1 WHERE node IN ${this.list(1)} RETURNING instance_id`,
+      `UPDATE ${this.tables.activity} SET node = NULL, suspect = NULL,
+        crashes = CASE WHEN crashes < ${SUSPECT_AFTER_CRASHES} THEN crashes + 1 ELSE crashes END
+       WHERE node IN ${this.list(1)} RETURNING instance_id`,
       nodes,
     );
   }
@@ -106,7 +129,7 @@ export class ActivityStatements extends StatementSet {
   /** After a crash that is blamed on a suspect, or a graceful end: claimable again, not counted. */
   takeBackUncounted(nodes: string): Statement {
     return query(
-      `UPDATE ${this.tables.activity} SET node = NULL WHERE node IN ${this.list(1)} RETURNING instance_id`,
+      `UPDATE ${this.tables.activity} SET node = NULL, suspect = NULL WHERE node IN ${this.list(1)} RETURNING instance_id`,
       nodes,
     );
   }
