@@ -14,6 +14,8 @@ export interface Candidate {
   readonly type: AnyClass;
   /** The class of what Nest made, where it differs. */
   readonly substitute: AnyClass | undefined;
+  /** Another object of the class under another token, where none of the tokens is the class. */
+  readonly rival?: Wrapper;
 }
 
 export function candidateOf(wrapper: Wrapper): Candidate | undefined {

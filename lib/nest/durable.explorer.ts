@@ -85,7 +85,14 @@ export class DurableExplorer {
   }
 
   private addService(registry: Registry, candidate: Candidate, activities: readonly DeclaredActivity[]): Service {
-    const { type, substitute, wrapper } = candidate;
+    const { type, substitute, wrapper, rival } = candidate;
+    if (rival !== undefined) {
+      throw new RegistrationError(
+        `class ${type.name}`,
+        `has activities and two objects, under ${String(wrapper.token)} and ${String(rival.token)}`,
+        'provide the class itself, or keep one of them',
+      );
+    }
     const methods = activities.map((activity): ActivityMethod => {
       const { method, aliases, options } = activity;
       const where = `${type.name}.${method}()`;
@@ -104,7 +111,7 @@ interface Service {
   readonly substitute: AnyClass | undefined;
 }
 
-/** Each class once; the provider whose token is the class itself stands for it. @throws RegistrationError */
+/** Each class once; the provider whose token is the class itself stands for it. */
 function candidates(wrappers: readonly Wrapper[]): Candidate[] {
   const found = new Map<AnyClass, Candidate>();
   for (const candidate of wrappers.map(candidateOf)) {
@@ -112,6 +119,9 @@ function candidates(wrappers: readonly Wrapper[]): Candidate[] {
     const { type, wrapper } = candidate;
     const other = found.get(type);
     if (other === undefined || (wrapper.token === type && other.wrapper.token !== type)) found.set(type, candidate);
+    else if (other.wrapper.token !== type && other.wrapper.instance !== wrapper.instance) {
+      found.set(type, { ...other, rival: wrapper });
+    }
   }
   return [...found.values()];
 }

@@ -36,7 +36,7 @@ export class DurableRuntime {
   private readonly loop: TurnLoop;
   private readonly pool: ActivityPool;
   private readonly timers: Timers;
-  private readonly buildId: string;
+  private ownBuildId: string | undefined;
   private readonly quiet: ThrottledLog;
   private readonly stopSignal = new AbortController();
   private state: State = 'new';
@@ -57,7 +57,6 @@ export class DurableRuntime {
     this.quiet = new ThrottledLog(log, () => ports.clock.now());
     if (!registry.hasActivity(KV_READ_ACTIVITY))
       registry.addActivity({ name: KV_READ_ACTIVITY, run: (args) => this.readKv(args) });
-    this.buildId = this.options.buildId ?? buildIdOf(registry);
     this.waiters = new Waiters(
       provider,
       ports,
@@ -91,7 +90,7 @@ export class DurableRuntime {
         cacheSize: this.options.cacheSize,
         cacheIdleMs: this.options.cacheIdleMs,
         maxCrashes: this.options.maxCrashes,
-        buildId: this.buildId,
+        buildId: () => this.buildId,
       },
       {
         ...shared,
@@ -163,6 +162,12 @@ export class DurableRuntime {
       this.engine = this.becomeEngine(() => resolve('waiting')).then(() => resolve('running'), reject);
     });
     if (first === 'waiting' && this.state === 'starting') this.state = 'waiting';
+  }
+
+  /** Asked for first by start(): Nest fills the registry after the runtime was made. */
+  private get buildId(): string {
+    this.ownBuildId ??= this.options.buildId ?? buildIdOf(this.options.registry);
+    return this.ownBuildId;
   }
 
   private async join(): Promise<void> {

@@ -166,10 +166,13 @@ export class Registry implements Handlers {
     return [...this.orchestrations.keys()];
   }
 
-  /** Names and versions in a stable order: what makes two builds the same to a suspended instance. */
+  /**
+   * What makes two builds the same to a suspended instance, in a stable order: names, versions, and the source text of the
+   * orchestrations, so that a mended one is another build although nothing was renamed.
+   */
   fingerprint(): string[] {
     const orchestrations = [...this.orchestrations].flatMap(([name, versions]) =>
-      [...versions.keys()].map((version) => `${name}@${version}`),
+      [...versions].map(([version, { type, create }]) => `${name}@${version} ${String(type ?? create)}`),
     );
     return [...orchestrations, ...this.activities.keys()].sort();
   }

@@ -34,7 +34,8 @@ export interface EngineOptions {
   readonly maxCrashes?: number;
   /** The first part of the node's name in rows and logs. Default the host name. */
   readonly nodeName?: string;
-  /** Two builds with one id count as the same to a suspended instance. Default a hash of the registered names and versions. */
+  /** Two builds with one id count as the same to a suspended instance. Default a hash of the
+   * registered names, versions and the source text of the orchestrations. */
   readonly buildId?: string;
   /** See `Limits`. */
   readonly limits?: Partial<Limits>;

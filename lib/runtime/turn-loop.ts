@@ -32,7 +32,7 @@ export interface TurnLoopOptions {
   /** An execution nobody called for this long leaves the cache. Milliseconds. */
   readonly cacheIdleMs: number;
   readonly maxCrashes: number;
-  readonly buildId: string;
+  readonly buildId: () => string;
 }
 
 export interface TurnLoopDeps {
@@ -685,7 +685,7 @@ export class TurnLoop {
         by: 'engine',
         code,
         reason: String(why.message).replaceAll('\u0000', '\uFFFD').toWellFormed(),
-        buildId: this.options.buildId,
+        buildId: this.options.buildId(),
       },
       {
         settled: () => this.noteQuiet(),

@@ -93,6 +93,14 @@ describe('handlers are found', () => {
     expect(await outputWith([Clerk, greeting, ...odd], calls(Clerk, 'write', 'Ada'))).toBe('Dear Ada');
   });
 
+  it('in no class with two objects, as nobody can say which one is meant', async () => {
+    const two = ['A', 'B'].map((provide) => ({ provide, useFactory: () => new Clerk(provide) }));
+    await expect(outputWith(two, calls(Clerk, 'write', 'Ada'))).rejects.toThrow(
+      /class Clerk has activities and two objects, under A and B: provide the class itself/,
+    );
+    expect(await outputWith([...two, Clerk, greeting], calls(Clerk, 'write', 'Ada'))).toBe('Dear Ada');
+  });
+
   it('in controllers', async () => {
     @Controller('desk')
     class Desk {
