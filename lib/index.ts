@@ -19,7 +19,7 @@ export type {
 // Activities
 export type { ActivityOptions } from './core/activity-options.js';
 export type { Backoff, RetryPolicy } from './core/retry-policy.js';
-export type { Duration } from './core/duration.js';
+export { parseDuration, type Duration } from './core/duration.js';
 
 // Client
 export * from './client/index.js';

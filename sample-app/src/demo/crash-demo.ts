@@ -1,131 +1,167 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { Ledger } from '../common/ledger.js';
-import { seedOrders } from '../common/seed.js';
-import type { PlaceOrder } from '../orders/order.js';
-import type { GatewayEntry } from '../payment/payment.service.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import { readSeedFile } from '../config/seed-file.js';
+import type { OrderView } from '../orders/dto/order-view.dto.js';
+import type { Order } from '../orders/order.js';
+import type { ChargeEntry } from '../payment/payment-gateway.js';
+import { OrderServiceProcess } from './order-service-process.js';
 
-// The point of the whole: orders are placed, the process is killed in the middle of them and started again; every order
-// finishes, and no recorded charge is made twice.
+// Places orders, kills the process in the middle of charging cards, starts it again, waits until every order has ended,
+// and then counts what was charged. Ends with exit code 1 if anything is wrong.
 
 const GENERATED = 200;
-const main = fileURLToPath(new URL('../main.js', import.meta.url));
-const dataDirectory = mkdtempSync(join(tmpdir(), 'nest-durable-demo-'));
-const books = new Ledger<GatewayEntry>(join(dataDirectory, 'charges.ndjson'));
-const port = await freePort();
-const url = `http://127.0.0.1:${port}/orders`;
-const orders: PlaceOrder[] = [
-  ...seedOrders(),
-  ...Array.from({ length: GENERATED }, (_, index) => ({
-    id: String(5_000 + index),
-    customer: `customer-${index}@example.com`,
-    lines: [{ sku: ['BOOK-TS', 'MUG-DURABLE', 'CABLE-C'][index % 3]!, quantity: 1 + (index % 4) }],
-  })),
-];
+const DEADLINE_MS = 55_000;
+const FINAL = ['Completed', 'Failed', 'Cancelled', 'Terminated'];
 
-let app = await start();
-console.log(`placing ${orders.length} orders`);
-await Promise.all(orders.map((order) => call('POST', '', order)));
-await until(() => charges() >= orders.length / 4, 'a quarter of the orders is charged');
-const before = charges();
-app.kill('SIGKILL');
-await new Promise((resolve) => app.once('exit', resolve));
-console.log(`killed the process (SIGKILL) with ${before} of ${orders.length} orders charged`);
+type Line = ChargeEntry & { readonly at: string };
 
-const startedAt = performance.now();
-app = await start();
-await until(() => books.entries().length > 0 && charges() > before, 'a step resumes');
-console.log(`started again: the next charge came ${Math.round(performance.now() - startedAt)} ms after the start of the process`);
-await approveWhatWaits();
-const finished = await untilFinished();
-app.kill('SIGTERM');
-await new Promise((resolve) => app.once('exit', resolve));
-
-const entries = books.entries();
-const charged = entries.filter(({ kind }) => kind === 'charge');
-const doubled = charged.length - new Set(charged.map(({ key }) => key)).size;
-const twice = charged.length - new Set(charged.map(({ orderId }) => orderId)).size;
-console.log(`\norders finished           ${finished.size} of ${orders.length}`);
-for (const [outcome, count] of tally([...finished.values()])) console.log(`  ${outcome.padEnd(24)}${count}`);
-console.log(`requests to the gateway   ${entries.filter(({ kind }) => kind === 'begin').length}`);
-console.log(`charges                   ${charged.length}`);
-console.log(`refunds                   ${entries.filter(({ kind }) => kind === 'refund').length}`);
-console.log(`charges made twice        ${doubled + twice}`);
-rmSync(dataDirectory, { recursive: true, force: true });
-const good = finished.size === orders.length && doubled + twice === 0;
-console.log(good ? '\nevery order finished, and no charge was made twice' : '\nSOMETHING IS WRONG');
-process.exit(good ? 0 : 1);
-
-function charges(): number {
-  return books.entries().filter(({ kind }) => kind === 'charge').length;
+const dataDirectory = mkdtempSync(join(tmpdir(), 'nest-durable-crash-'));
+const deadline = Date.now() + DEADLINE_MS;
+try {
+  const orders = [
+    ...readSeedFile<Order[]>('orders.json'),
+    ...Array.from({ length: GENERATED }, (_, n) => generated(n)),
+  ];
+  const problems = await crash(orders);
+  for (const problem of problems) console.log(`WRONG: ${problem}`);
+  console.log(problems.length === 0 ? '\nEvery order ended, and no card was charged twice.' : '\nSomething is wrong.');
+  process.exitCode = problems.length === 0 ? 0 : 1;
+} finally {
+  rmSync(dataDirectory, { recursive: true, force: true });
 }
 
-async function start(): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [main], {
-    env: { ...process.env, DATA_DIR: dataDirectory, DURABLE_DB: join(dataDirectory, 'durable.sqlite'), PORT: String(port), AUTO_SHIP: '1' },
-    stdio: ['ignore', 'ignore', 'inherit'],
+async function crash(orders: readonly Order[]): Promise<string[]> {
+  let service = await OrderServiceProcess.start(dataDirectory);
+  console.log(`Placing ${orders.length} orders.`);
+  const placing = Promise.all(orders.map((order) => service.place(order)));
+  await until('a third of the orders is charged', () => charged().length >= orders.length / 3);
+  await service.kill('SIGKILL');
+  const killedAt = Date.now();
+  const answered = await placing;
+  const before = charges();
+  const open = unanswered(before);
+  const chargedBefore = before.filter(({ kind }) => kind === 'charged').length;
+  console.log(`SIGKILL with ${chargedBefore} cards charged and ${open} requests to the gateway without an answer.`);
+
+  service = await OrderServiceProcess.start(dataDirectory);
+  console.log(`Started again: it listens ${Date.now() - killedAt} ms after the kill.`);
+  // Who got no answer asks again: 409 says that the first request had been stored.
+  const again = await Promise.all(orders.filter((_, index) => !answered[index]).map((order) => service.place(order)));
+  const ended = await endOf(service, orders.length);
+  const twiceInHistory = await chargedTwiceInHistory(service, ended);
+  await service.kill('SIGTERM');
+  return report({ orders, ended, again, twiceInHistory, chargedBefore, killedAt });
+}
+
+/** Approves what waits for a human; the warehouse of the service ships by itself. */
+async function endOf(service: OrderServiceProcess, count: number): Promise<OrderView[]> {
+  const approved = new Set<string>();
+  let orders: OrderView[] = [];
+  await until('every order has ended', async () => {
+    orders = await service.list();
+    const waiting = orders.filter(({ id, progress }) => progress?.stage === 'awaiting-approval' && !approved.has(id));
+    for (const { id } of waiting) approved.add(id);
+    await Promise.all(waiting.map(({ id }) => service.approve(id, { approved: true, by: 'the demo' })));
+    return orders.filter(({ status }) => FINAL.includes(status)).length === count;
   });
-  await until(() => fetch(url).then(({ ok }) => ok, () => false), 'the application answers');
-  return child;
+  return orders;
 }
 
-async function call(method: string, path: string, body?: unknown): Promise<unknown> {
-  const response = await fetch(url + path, { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
-  if (!response.ok && response.status !== 409) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-  return response.json();
-}
-
-interface Listed {
-  readonly id: string;
-  readonly status: string;
-  readonly stage?: string;
-}
-
-async function list(): Promise<Listed[]> {
-  const all: Listed[] = [];
-  for (let cursor: string | undefined = ''; cursor !== undefined; ) {
-    const page = (await (await fetch(cursor === '' ? url : `${url}?cursor=${cursor}`)).json()) as { orders: Listed[]; cursor?: string };
-    all.push(...page.orders);
-    cursor = page.cursor;
+async function chargedTwiceInHistory(service: OrderServiceProcess, orders: readonly OrderView[]): Promise<number> {
+  let twice = 0;
+  for (const { id } of orders) {
+    const history = await service.history(id);
+    const isCharge = new Set(history.filter(({ name }) => name === 'payment.charge').map((event) => event.id));
+    const completed = history.filter(
+      ({ kind, scheduleId }) => kind === 'ActivityCompleted' && isCharge.has(scheduleId!),
+    );
+    if (completed.length > 1) twice++;
   }
-  return all;
+  return twice;
 }
 
-async function approveWhatWaits(): Promise<void> {
-  const large = new Set<string>();
-  await until(async () => {
-    for (const { id, stage } of await list()) {
-      if (stage !== 'waiting for approval' || large.has(id)) continue;
-      large.add(id);
-      await call('POST', `/${id}/approval`, { approved: true, by: 'demo@example.com' });
-    }
-    return large.size === 2;
-  }, 'the two large orders of the seed ask for approval');
+interface Outcome {
+  readonly orders: readonly Order[];
+  readonly ended: readonly OrderView[];
+  readonly again: readonly boolean[];
+  readonly twiceInHistory: number;
+  readonly chargedBefore: number;
+  readonly killedAt: number;
 }
 
-async function untilFinished(): Promise<Map<string, string>> {
-  const finished = new Map<string, string>();
-  await until(async () => {
-    for (const { id, status, stage } of await list()) {
-      if (status === 'Completed') finished.set(id, stage ?? status);
-      else if (status !== 'Running' && status !== 'Pending') finished.set(id, status);
-    }
-    return finished.size === orders.length;
-  }, 'every order finishes');
-  return finished;
+function report({ orders, ended, again, twiceInHistory, chargedBefore, killedAt }: Outcome): string[] {
+  const lines = charges();
+  const money = lines.filter(({ kind }) => kind === 'charged');
+  const keysTwice = repeated(money.map(({ key }) => key));
+  const ordersTwice = repeated(money.map(({ orderId }) => orderId));
+  const resumed = firstLineAfter(killedAt);
+  const byOutcome = tally(ended.map(({ status, result }) => result?.outcome ?? status));
+
+  console.log(`
+orders ended                        ${ended.length} of ${orders.length}
+${[...byOutcome].map(([outcome, count]) => `  ${outcome.padEnd(34)}${count}`).join('\n')}
+placed again after the crash        ${again.length}
+charge attempts begun               ${lines.filter(({ kind }) => kind === 'begun').length}
+charges recorded by the gateway     ${money.length} (${chargedBefore} before the crash)
+idempotency keys charged twice      ${keysTwice}
+orders charged twice                ${ordersTwice}
+orders with two charges in history  ${twiceInHistory}
+first step after the kill           ${resumed === undefined ? 'none' : `${resumed - killedAt} ms`}`);
+
+  const toBeCharged = ended.filter(({ result }) => result?.outcome === 'shipped').length;
+  return [
+    ...(again.every(Boolean) ? [] : ['an order could not be placed again']),
+    ...(ended.length === orders.length ? [] : ['not every order ended']),
+    ...(ended.every(({ status }) => status === 'Completed') ? [] : ['an order did not complete']),
+    ...(money.length === toBeCharged ? [] : [`${toBeCharged} orders were shipped, ${money.length} were charged`]),
+    ...(keysTwice + ordersTwice + twiceInHistory === 0 ? [] : ['a card was charged twice']),
+    ...(chargedBefore > 0 && chargedBefore < money.length ? [] : ['the kill did not come in the middle']),
+  ];
 }
 
-async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const limit = performance.now() + 50_000;
-  while (!(await holds())) {
-    if (performance.now() > limit) throw new Error(`waited too long until ${what}`);
-    await sleep(10);
-  }
+/** What the books say, line by line; a line that is being written does not count yet. */
+function book<T>(name: string): T[] {
+  const file = join(dataDirectory, name);
+  const whole = existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : [];
+  return whole.map((line) => JSON.parse(line) as T);
+}
+
+function charges(): Line[] {
+  return book<Line>('charges.ndjson');
+}
+
+function charged(): Line[] {
+  return charges().filter(({ kind }) => kind === 'charged');
+}
+
+/** Requests the gateway had begun, and neither charged nor refused, when the process died. */
+function unanswered(lines: readonly Line[]): number {
+  const begun = lines.filter(({ kind }) => kind === 'begun').length;
+  return begun - (lines.length - begun);
+}
+
+function firstLineAfter(moment: number): number | undefined {
+  const books = readdirSync(dataDirectory).filter((name) => name.endsWith('.ndjson'));
+  const times = books.flatMap((name) => book<{ at: string }>(name)).map(({ at }) => Date.parse(at));
+  const after = times.filter((at) => at > moment);
+  return after.length === 0 ? undefined : Math.min(...after);
+}
+
+function generated(n: number): Order {
+  const skus = ['TEA-GREEN', 'TEA-BLACK', 'MATCHA-TIN', 'WHISK', 'CUP-SET'];
+  const lines = Array.from({ length: 1 + (n % 3) }, (_, line) => ({
+    sku: skus[(n + line) % skus.length]!,
+    quantity: 1 + ((n + line) % 4),
+  }));
+  if (n % 20 === 7) lines.push({ sku: 'TEA-TABLE', quantity: 2 });
+  const card = n % 25 === 11 ? 'tok_declined' : 'tok_visa';
+  return { id: `G-${String(n).padStart(3, '0')}`, customer: `customer-${n}@example.com`, card, lines };
+}
+
+function repeated(values: readonly string[]): number {
+  return [...tally(values).values()].filter((count) => count > 1).length;
 }
 
 function tally(values: readonly string[]): Map<string, number> {
@@ -134,11 +170,9 @@ function tally(values: readonly string[]): Map<string, number> {
   return counts;
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
+async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`The demo ran out of time before ${what}.`);
+    await delay(25);
+  }
 }

@@ -1,4 +1,9 @@
-import { Orchestration, OrchestrationCancelledError, SubOrchestrationError, type OrchestrationContext } from 'nest-durable';
+import {
+  Orchestration,
+  OrchestrationCancelledError,
+  SubOrchestrationError,
+  type OrchestrationContext,
+} from 'nest-durable';
 import { PricingService } from '../catalogue/pricing.service.js';
 import { NotifyCustomer } from '../notifications/notify-customer.orchestration.js';
 import { PaymentService } from '../payment/payment.service.js';
@@ -7,6 +12,7 @@ import { StockService } from '../stock/stock.service.js';
 import { OrderStopped, stoppedBy } from './order-stopped.js';
 import {
   APPROVAL_DECIDED,
+  FULFILL_ORDER,
   WAREHOUSE_SHIPPED,
   type Approval,
   type OrderResult,
@@ -23,10 +29,8 @@ import {
  * Steps with an effect outside run in `ctx.shield`: a cancellation waits until it is known whether they happened, and then
  * meets the next await. Waits are not shielded, so they end at once.
  */
-@Orchestration({ name: FulfillOrder.NAME })
+@Orchestration({ name: FULFILL_ORDER })
 export class FulfillOrder {
-  static readonly NAME = 'FulfillOrder';
-
   // Fields belong to one execution: every execution has an object of its own.
   private progress: Progress = { stage: 'pricing' };
   private readonly undo: (() => Promise<void>)[] = [];
@@ -57,6 +61,7 @@ export class FulfillOrder {
 
     this.show(ctx, 'shipping');
     await ctx.shield(() => ctx.activities(ShippingService).register(order.id, shipment));
+    this.undo.length = 0; // a parcel on its way is not called back
     return { outcome: 'shipped', cents, receipt, shipment };
   }
 
@@ -111,7 +116,8 @@ export class FulfillOrder {
     for (const step of this.undo.reverse()) await step();
     const stopped = stoppedBy(error);
     if (stopped !== undefined) return this.end(ctx, order, { outcome: stopped.outcome, reason: stopped.message });
-    const why = error instanceof OrchestrationCancelledError ? `was cancelled: ${error.reason}` : 'could not be carried out';
+    const why =
+      error instanceof OrchestrationCancelledError ? `was cancelled: ${error.reason}` : 'could not be carried out';
     await this.notify(ctx, order, `Your order ${order.id} ${why}.`);
     this.show(ctx, 'done');
     throw error;

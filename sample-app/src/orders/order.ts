@@ -63,6 +63,7 @@ export type OrderResult =
   | { readonly outcome: 'shipped'; readonly cents: number; readonly receipt: Receipt; readonly shipment: Shipment }
   | { readonly outcome: StopOutcome; readonly reason: string };
 
+export const FULFILL_ORDER = 'FulfillOrder';
 export const WAREHOUSE_SHIPPED = 'WarehouseShipped';
 export const APPROVAL_DECIDED = 'ApprovalDecided';
 

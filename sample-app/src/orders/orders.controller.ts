@@ -1,77 +1,98 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
-import { ApiBody, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
-import { DurableClient } from 'nest-durable';
-import { Settings } from '../common/settings.js';
-import { CatalogueService } from '../stock/catalogue.service.js';
-import { FulfillOrder } from './fulfill-order.orchestration.js';
-import { Approval, PlaceOrder, Shipment } from './order.js';
-import { PlaceOrderPipe } from './place-order.pipe.js';
+import {
+  Body,
+  Controller,
+  DefaultValuePipe,
+  Delete,
+  Get,
+  HttpCode,
+  Param,
+  ParseIntPipe,
+  Post,
+  Query,
+} from '@nestjs/common';
+import {
+  ApiAcceptedResponse,
+  ApiBadRequestResponse,
+  ApiConflictResponse,
+  ApiNotFoundResponse,
+  ApiOperation,
+  ApiQuery,
+  ApiTags,
+} from '@nestjs/swagger';
+import { HistoryEntry } from './dto/history-entry.dto.js';
+import { OrderPage, OrderView } from './dto/order-view.dto.js';
+import { ApprovalDto, PlaceOrderDto, ShipmentDto } from './dto/requests.dto.js';
+import { OrdersService } from './orders.service.js';
+import { ApprovalPipe, PlaceOrderPipe, ShipmentPipe } from './pipes/order-bodies.pipes.js';
+import { OrderIdPipe } from './pipes/order-id.pipe.js';
 
-const instanceOf = (orderId: string): string => `order-${orderId}`;
-
-/** No try/catch: an unknown order is a 404, a second one with the same id a 409, by themselves. */
+/** No try and catch: the errors of the library carry their HTTP status. */
 @ApiTags('orders')
+@ApiBadRequestResponse({ description: 'What is wrong with the request' })
 @Controller('orders')
 export class OrdersController {
-  constructor(
-    private readonly durable: DurableClient,
-    private readonly catalogue: CatalogueService,
-    private readonly settings: Settings,
-  ) {}
+  constructor(private readonly orders: OrdersService) {}
 
+  @ApiOperation({ summary: 'Place an order', description: 'What is answered is on the disk and will be carried out.' })
+  @ApiConflictResponse({ description: 'There is an order with this id' })
   @Post()
-  @ApiOperation({ summary: 'Places an order; answers when it is durable' })
-  @ApiBody({ type: PlaceOrder })
-  async place(@Body(PlaceOrderPipe) { id, customer, lines }: PlaceOrder) {
-    const { approvalLimitCents, approvalTime, shippingTime } = this.settings;
-    const order = { id, customer, lines, cents: this.catalogue.price(lines) };
-    const input = { order, approvalLimitCents, approvalTime, shippingTime };
-    await this.durable.startOrchestration(FulfillOrder, input, { instanceId: instanceOf(id) });
-    return { id, cents: order.cents, needsApproval: order.cents > approvalLimitCents };
+  place(@Body(PlaceOrderPipe) order: PlaceOrderDto): Promise<OrderView> {
+    return this.orders.place(order);
   }
 
+  @ApiOperation({ summary: 'List orders, newest first' })
+  @ApiQuery({ name: 'limit', required: false, type: Number })
+  @ApiQuery({ name: 'cursor', required: false, type: String })
   @Get()
-  @ApiOperation({ summary: 'Lists orders, the newest first' })
-  @ApiQuery({ name: 'cursor', required: false })
-  async list(@Query('cursor') cursor?: string) {
-    const { items, cursor: next } = await this.durable.management.listInstances({ name: 'FulfillOrder' }, { limit: 100, cursor });
-    return { orders: items.map(({ instanceId, status, customStatus }) => ({ id: instanceId.slice('order-'.length), status, ...(customStatus as object) })), cursor: next };
+  list(
+    @Query('limit', new DefaultValuePipe(100), ParseIntPipe) limit: number,
+    @Query('cursor') cursor?: string,
+  ): Promise<OrderPage> {
+    return this.orders.list(limit, cursor);
   }
 
-  @Get(':id')
   @ApiOperation({ summary: 'Where an order stands' })
-  async status(@Param('id') id: string) {
-    const status = await this.durable.getOrchestrationStatus(instanceOf(id));
-    return {
-      id,
-      status: status.status,
-      ...(status.customStatus as object),
-      ...(status.status === 'Completed' && { result: status.output }),
-      ...('failure' in status && { failure: status.failure.message }),
-    };
+  @ApiNotFoundResponse({ description: 'There is no such order' })
+  @Get(':id')
+  get(@Param('id', OrderIdPipe) id: string): Promise<OrderView> {
+    return this.orders.get(id);
   }
 
+  @ApiOperation({ summary: 'What happened to an order, event by event' })
+  @ApiNotFoundResponse({ description: 'There is no such order' })
+  @Get(':id/history')
+  history(@Param('id', OrderIdPipe) id: string): Promise<HistoryEntry[]> {
+    return this.orders.history(id);
+  }
+
+  @ApiOperation({ summary: 'Approve or refuse an order', description: 'A decision that comes early is kept.' })
+  @ApiAcceptedResponse()
+  @ApiNotFoundResponse({ description: 'There is no such order' })
+  @ApiConflictResponse({ description: 'The order has ended' })
+  @HttpCode(202)
   @Post(':id/approval')
-  @HttpCode(202)
-  @ApiOperation({ summary: 'A human says yes or no' })
-  async approve(@Param('id') id: string, @Body() approval: Approval) {
-    await this.durable.raiseEvent(instanceOf(id), 'Approval', approval);
-    return { id, approved: approval.approved };
+  decide(@Param('id', OrderIdPipe) id: string, @Body(ApprovalPipe) approval: ApprovalDto): Promise<void> {
+    return this.orders.decide(id, approval);
   }
 
-  @Post(':id/warehouse-shipped')
-  @HttpCode(202)
   @ApiOperation({ summary: 'The warehouse has shipped' })
-  async shipped(@Param('id') id: string, @Body() shipment: Shipment) {
-    await this.durable.raiseEvent(instanceOf(id), 'WarehouseShipped', shipment);
-    return { id, trackingId: shipment.trackingId };
+  @ApiAcceptedResponse()
+  @ApiNotFoundResponse({ description: 'There is no such order' })
+  @ApiConflictResponse({ description: 'The order has ended' })
+  @HttpCode(202)
+  @Post(':id/warehouse-shipped')
+  shipped(@Param('id', OrderIdPipe) id: string, @Body(ShipmentPipe) shipment: ShipmentDto): Promise<void> {
+    return this.orders.shipped(id, shipment);
   }
 
-  @Delete(':id')
+  @ApiOperation({ summary: 'Cancel an order', description: 'Money and stock are given back; look at the status.' })
+  @ApiAcceptedResponse()
+  @ApiNotFoundResponse({ description: 'There is no such order' })
+  @ApiConflictResponse({ description: 'The order has ended' })
+  @ApiQuery({ name: 'reason', required: false, type: String })
   @HttpCode(202)
-  @ApiOperation({ summary: 'Cancels an order; what was done is undone' })
-  async cancel(@Param('id') id: string) {
-    await this.durable.cancelInstance(instanceOf(id), 'the customer cancelled');
-    return { id, cancelling: true };
+  @Delete(':id')
+  cancel(@Param('id', OrderIdPipe) id: string, @Query('reason') reason?: string): Promise<void> {
+    return this.orders.cancel(id, reason);
   }
 }

@@ -2,8 +2,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy }
 import { setTimeout as delay } from 'node:timers/promises';
 import { DurableClient } from 'nest-durable';
 import { SampleConfig } from '../config/sample-config.js';
-import { FulfillOrder } from '../orders/fulfill-order.orchestration.js';
-import { idOf, WAREHOUSE_SHIPPED, type Progress, type Shipment } from '../orders/order.js';
+import { FULFILL_ORDER, idOf, WAREHOUSE_SHIPPED, type Progress, type Shipment } from '../orders/order.js';
 
 const LOOK_EVERY_MS = 250;
 
@@ -39,11 +38,13 @@ export class WarehouseSimulator implements OnApplicationBootstrap, OnModuleDestr
   }
 
   private async shipWaiting(): Promise<void> {
-    const filter = { name: FulfillOrder.NAME, status: ['Running'] as const };
+    const filter = { name: FULFILL_ORDER, status: ['Running'] as const };
     let cursor: string | undefined;
     do {
       const page = await this.durable.management.listInstances(filter, { limit: 1_000, cursor });
-      const waiting = page.items.filter(({ customStatus }) => (customStatus as Progress)?.stage === 'awaiting-shipment');
+      const waiting = page.items.filter(
+        ({ customStatus }) => (customStatus as Progress)?.stage === 'awaiting-shipment',
+      );
       await Promise.all(waiting.map(({ instanceId }) => this.ship(instanceId)));
       cursor = page.cursor;
     } while (cursor !== undefined);
