@@ -160,7 +160,9 @@ export interface CustomStatusSet extends Recorded {
 }
 export interface SideEffectRecorded extends Recorded {
   readonly kind: 'SideEffectRecorded';
-  readonly value: Payload;
+  readonly value?: Payload;
+  /** It threw: that is replayed too. */
+  readonly failure?: Failure;
 }
 
 export interface OrchestrationCompleted extends Recorded {

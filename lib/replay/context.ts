@@ -53,7 +53,7 @@ class ExecutionContext {
     return link === undefined ? undefined : { instanceId: link.instanceId, executionId: link.executionId };
   }
   get isReplaying(): boolean {
-    return this.execution.replaying;
+    return this.execution.boundByHistory;
   }
 
   activities(service: ServiceClass<unknown>, options?: ActivityOptions): unknown {
@@ -110,7 +110,7 @@ class ExecutionContext {
     if (refusal !== undefined) return handled(Promise.reject(refusal));
     if (options.timeout === undefined) return execution.addCondition(holds);
     const timer = scheduleTimer(execution, parseDuration(options.timeout, 'the timeout of waitUntil()'));
-    return handled(conditionOrTimeout(execution, execution.addCondition(holds), holds, timer));
+    return handled(conditionOrTimeout(execution, execution.addCondition(holds), timer));
   }
 
   utcNow(): Date {
@@ -157,13 +157,16 @@ export function createContext(execution: Execution): OrchestrationContext {
 async function conditionOrTimeout(
   execution: Execution,
   condition: Promise<true>,
-  holds: () => boolean,
   timer: ReturnType<typeof scheduleTimer>,
 ): Promise<boolean> {
-  const held = await Promise.race([condition, timer.then(() => false)]);
-  if (held) timer.cancel();
-  else execution.dropCondition(holds);
-  return held;
+  let held = true;
+  try {
+    held = await Promise.race([condition, timer.then(() => false)]);
+    return held;
+  } finally {
+    if (held) timer.cancel();
+    else execution.dropCondition(condition);
+  }
 }
 
 function activityProxy(

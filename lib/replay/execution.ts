@@ -3,6 +3,7 @@ import {
   ForeignAwaitError,
   HandlerMissingError,
   HistoryCorruptError,
+  InvalidOptionError,
   LimitExceededError,
   NondeterminismError,
   OrchestrationCancelledError,
@@ -50,6 +51,7 @@ export interface ExecutionOptions {
 
 interface Condition {
   readonly holds: () => boolean;
+  readonly promise: Promise<true>;
   readonly shielded: boolean;
   readonly resolve: (value: true) => void;
   readonly reject: (error: unknown) => void;
@@ -85,6 +87,8 @@ export class Execution {
   /** Set once the cancellation was delivered. */
   cancellation: OrchestrationCancelledError | undefined;
   shieldDepth = 0;
+  /** While the function of a `sideEffect` runs, which no replay runs again. */
+  inSideEffect = false;
   /** Calls of `newGuid`, `random` so far: what makes the next one different. */
   chanceCounter = 0;
 
@@ -115,6 +119,11 @@ export class Execution {
 
   get replaying(): boolean {
     return this.cursor < this.history.length;
+  }
+
+  /** Every decision must be one that is recorded: while history is replayed, and during its last run. */
+  get boundByHistory(): boolean {
+    return this.replaying || (this.atEndOfReplay && !this.options.openEnded);
   }
 
   /** Ended, faulty or dropped: nothing can be delivered any more. */
@@ -220,12 +229,18 @@ export class Execution {
   /**
    * May the code act now? Off the stand the answer is no and the instance is suspended, because what led here was not
    * recorded; in an execution that ended, failed or was dropped it is a silent no.
+   *
+   * @throws InvalidOptionError inside a side effect: a replay would not make the call.
    */
   mayAct(call: string): boolean {
     if (this.over) return false;
-    if (executionOnStand() === this) return true;
-    this.reportForeign(call);
-    return false;
+    if (executionOnStand() !== this) {
+      this.reportForeign(call);
+      return false;
+    }
+    if (this.inSideEffect)
+      throw new InvalidOptionError('the function of sideEffect()', `a call of ${call}`, 'plain code, and act on its result');
+    return true;
   }
 
   private reportForeign(call: string): void {
@@ -254,7 +269,7 @@ export class Execution {
       this.nextEventId = recorded.id + 1;
       return recorded as E;
     }
-    if (this.atEndOfReplay && !this.options.openEnded) {
+    if (this.boundByHistory) {
       // A turn commits whole, so the committed history holds every decision of its last run: the code has changed.
       this.failReplay('nothing more', describe(asked));
       return undefined;
@@ -318,15 +333,19 @@ export class Execution {
 
   addCondition(holds: () => boolean): Promise<true> {
     this.conditionsChecked = false;
-    const promise = new Promise<true>((resolve, reject) => {
-      this.conditions.push({ holds, shielded: this.shieldDepth > 0, resolve, reject });
+    let resolve!: (value: true) => void;
+    let reject!: (error: unknown) => void;
+    const promise = new Promise<true>((onResolve, onReject) => {
+      resolve = onResolve;
+      reject = onReject;
     });
+    this.conditions.push({ holds, promise, shielded: this.shieldDepth > 0, resolve, reject });
     promise.catch(() => undefined);
     return promise;
   }
 
-  dropCondition(holds: () => boolean): void {
-    const index = this.conditions.findIndex((condition) => condition.holds === holds);
+  dropCondition(promise: Promise<true>): void {
+    const index = this.conditions.findIndex((condition) => condition.promise === promise);
     if (index >= 0) this.conditions.splice(index, 1);
   }
 
@@ -362,6 +381,16 @@ export class Execution {
     return this.exceeds(`payload of ${what}`, text.length, this.limits.maxPayloadBytes) ? undefined : text;
   }
 
+  /** What cannot be decoded is no decision of the code: it suspends, with another codec it may be read. */
+  decode(text: Payload, what: string): unknown {
+    try {
+      return this.codec.decode(text);
+    } catch (error) {
+      this.fault ??= new HistoryCorruptError(this.instanceId, `${what} cannot be decoded`, error);
+      throw this.fault;
+    }
+  }
+
   log(line: LogLine): void {
     if (this.replayed) this.draft.logs.push(line);
   }
@@ -381,8 +410,16 @@ export class Execution {
   private dispatch(event: DeliveredEvent): void {
     this.now = event.at;
     this.conditionsChecked = false;
-    if (event.kind === 'OrchestrationStarted') this.start(event);
-    else settle(this, event);
+    try {
+      if (event.kind === 'OrchestrationStarted') this.start(event);
+      else settle(this, event);
+    } catch (error) {
+      this.fault ??= new HistoryCorruptError(
+        this.instanceId,
+        `event ${event.id} (${event.kind}) cannot be delivered`,
+        error,
+      );
+    }
   }
 
   private start(event: OrchestrationStarted): void {
@@ -390,16 +427,16 @@ export class Execution {
     this.version = event.version;
     this.parent = event.parent;
     this.started = true;
-    if (event.cancelledWith === undefined) return void this.run(event.input);
+    if (event.cancelledWith === undefined) return void this.run(this.decode(event.input, `the input of ${event.name}`));
     this.cancellation = new OrchestrationCancelledError(this.instanceId, event.cancelledWith);
     this.end(this.cancelledEnd());
   }
 
-  private async run(input: Payload): Promise<void> {
+  private async run(input: unknown): Promise<void> {
     let ending: TerminalEvent;
     try {
       const code = this.handlers.create(this.name, this.version);
-      const output = await code.run(this.context, this.codec.decode(input));
+      const output = await code.run(this.context, input);
       const text = this.codec.encode(output, `the result of ${this.name}`);
       if (this.exceeds(`payload of the result of ${this.name}`, text.length, this.limits.maxPayloadBytes)) return;
       ending = { id: this.nextEventId, kind: 'OrchestrationCompleted', output: text };

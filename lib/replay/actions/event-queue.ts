@@ -16,5 +16,6 @@ export function dequeueEvent(execution: Execution, queue: string): DurableFuture
 }
 
 export function settleDequeue(execution: Execution, event: MessageDequeued): void {
-  execution.closeFuture(event, 'dequeue')?.resolve(execution.codec.decode(event.data));
+  const future = execution.closeFuture(event, 'dequeue');
+  future?.resolve(execution.decode(event.data, `a message of the queue ${future.name}`));
 }

@@ -16,5 +16,6 @@ export function scheduleWait(execution: Execution, name: string): DurableFuture<
 }
 
 export function settleWait(execution: Execution, event: EventReceived): void {
-  execution.closeFuture(event, 'wait')?.resolve(execution.codec.decode(event.data));
+  const future = execution.closeFuture(event, 'wait');
+  future?.resolve(execution.decode(event.data, `the data of the event ${future.name}`));
 }

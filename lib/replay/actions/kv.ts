@@ -21,7 +21,7 @@ export class KvActions implements DurableKv {
   get<T>(key: string): T | undefined {
     refuseOffStand(this.execution, `kv.get(${key})`);
     const text = this.execution.kv.get(key);
-    return text === undefined ? undefined : (this.execution.codec.decode(text) as T);
+    return text === undefined ? undefined : (this.execution.decode(text, `KV value ${key}`) as T);
   }
 
   set(key: string, value: unknown): void {

@@ -1,20 +1,41 @@
 import { types } from 'node:util';
 import { InvalidOptionError } from '../../core/errors.js';
+import { errorOf, failureOf } from '../../core/failure.js';
+import type { SideEffectRecorded } from '../../core/history-event.js';
 import type { Execution } from '../execution.js';
 import { refuseOffStand } from './off-stand.js';
 
-/** Runs `fn` once and records what it returns; runs it again only if its turn was never committed. */
+type Outcome = Pick<SideEffectRecorded, 'value' | 'failure'>;
+
+/** Runs `fn` once and records what it returns or throws; runs it again only if its turn was never committed. */
 export function sideEffect<T>(execution: Execution, fn: () => T): T {
   refuseOffStand(execution, 'sideEffect()');
-  const id = execution.nextEventId;
-  const value = execution.replaying ? '' : runNow(execution, fn);
-  const decided = execution.decide({ id, kind: 'SideEffectRecorded', value });
+  const outcome = execution.boundByHistory ? {} : runNow(execution, fn);
+  const decided = execution.decide({ id: execution.nextEventId, kind: 'SideEffectRecorded', ...outcome });
   if (decided === undefined) throw execution.fault!;
-  return execution.codec.decode(decided.value) as T;
+  if (decided.failure !== undefined) throw errorOf(decided.failure);
+  return execution.decode(decided.value!, 'the result of sideEffect()') as T;
 }
 
-function runNow<T>(execution: Execution, fn: () => T): string {
-  const result = fn();
+function runNow<T>(execution: Execution, fn: () => T): Outcome {
+  try {
+    return { value: encoded(execution, alone(execution, fn)) };
+  } catch (error) {
+    if (execution.fault !== undefined) throw execution.fault;
+    return { failure: failureOf(error) };
+  }
+}
+
+function alone<T>(execution: Execution, fn: () => T): T {
+  execution.inSideEffect = true;
+  try {
+    return fn();
+  } finally {
+    execution.inSideEffect = false;
+  }
+}
+
+function encoded(execution: Execution, result: unknown): string {
   if (types.isPromise(result)) {
     result.catch(() => undefined);
     throw new InvalidOptionError(

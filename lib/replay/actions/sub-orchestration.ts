@@ -62,7 +62,8 @@ function checkPolicy(policy: ParentClosePolicy): ParentClosePolicy {
 export function settleChild(execution: Execution, event: SubOrchestrationCompleted | SubOrchestrationFailed): void {
   const future = execution.closeFuture(event, 'child');
   if (future === undefined) return;
-  if (event.kind === 'SubOrchestrationCompleted') future.resolve(execution.codec.decode(event.result));
+  if (event.kind === 'SubOrchestrationCompleted')
+    future.resolve(execution.decode(event.result, `the result of ${future.name}`));
   else
     rejectHandled(
       future,
