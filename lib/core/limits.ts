@@ -34,8 +34,11 @@ export const MAX_DELIVERIES_PER_TURN = 256;
 /** Milliseconds a batch of turns may spend on the stand before it commits (protocol 17). */
 export const MAX_STAND_MS = 5;
 
-/** Items after which a journal batch is closed (protocol 5). */
-export const MAX_BATCH_ITEMS = 1_000;
+/**
+ * Items after which a journal batch is closed (protocol 5). SQLite commits inside the event loop: 256 turns hold it up for
+ * less than 10 ms, and sharing one sync among more of them gains nothing.
+ */
+export const MAX_BATCH_ITEMS = 256;
 
 /** UTF-16 code units after which a journal batch is closed (protocol 5). */
 export const MAX_BATCH_CHARS = 4 * 1024 * 1024;

@@ -26,7 +26,7 @@ export class KvActions implements DurableKv {
 
   set(key: string, value: unknown): void {
     const { execution } = this;
-    refuseOffStand(execution, `kv.set(${key})`);
+    if (!execution.mayAct(`kv.set(${key})`)) return;
     checkName(key, 'KV key');
     const text = execution.codec.encode(value, `KV value ${key}`);
     if (execution.exceeds(`KV value ${JSON.stringify(key)}`, text.length, execution.limits.maxKvValueBytes)) return;
@@ -41,14 +41,14 @@ export class KvActions implements DurableKv {
 
   delete(key: string): void {
     const { execution } = this;
-    refuseOffStand(execution, `kv.delete(${key})`);
+    if (!execution.mayAct(`kv.delete(${key})`)) return;
     checkName(key, 'KV key');
     if (execution.decide({ id: execution.nextEventId, kind: 'KvDeleted', key }) !== undefined) this.remove(key);
   }
 
   clear(): void {
     const { execution } = this;
-    refuseOffStand(execution, 'kv.clear()');
+    if (!execution.mayAct('kv.clear()')) return;
     if (execution.decide({ id: execution.nextEventId, kind: 'KvCleared' }) === undefined) return;
     for (const key of [...execution.kv.keys()]) this.remove(key);
   }
