@@ -239,7 +239,11 @@ export class Execution {
       return false;
     }
     if (this.inSideEffect)
-      throw new InvalidOptionError('the function of sideEffect()', `a call of ${call}`, 'plain code, and act on its result');
+      throw new InvalidOptionError(
+        'the function of sideEffect()',
+        `a call of ${call}`,
+        'plain code, and act on its result',
+      );
     return true;
   }
 

@@ -250,7 +250,9 @@ class World {
     const { executionId } = this;
     this.later(name, [input], () => {
       const base = { kind: 'child-completion', executionId, scheduleId } as const;
-      const { result, failure } = outcomeOf(this.script.children?.[name] ?? (() => `child of ${input}`), [input]);
+      const { result, failure } = outcomeOf(this.script.children?.[name] ?? (() => `child of ${String(input)}`), [
+        input,
+      ]);
       return failure === undefined ? { ...base, result } : { ...base, outcome: 'failed', failure };
     });
   }
@@ -380,7 +382,7 @@ function briefly(event: HistoryEvent): string {
     case 'CustomStatusSet':
       return `status ${shown(event.status)}`;
     case 'SideEffectRecorded':
-      return `side effect ${shown(event.value)}`;
+      return `side effect ${event.failure === undefined ? shown(event.value!) : `threw ${event.failure.message}`}`;
     case 'OrchestrationCompleted':
       return `completed ${shown(event.output)}`;
     case 'OrchestrationFailed':

@@ -52,7 +52,8 @@ function mergedOptions(
 export function settleActivity(execution: Execution, event: ActivityCompleted | ActivityFailed): void {
   const future = execution.closeFuture(event, 'activity');
   if (future === undefined) return;
-  if (event.kind === 'ActivityCompleted') future.resolve(execution.decode(event.result, `the result of ${future.name}`));
+  if (event.kind === 'ActivityCompleted')
+    future.resolve(execution.decode(event.result, `the result of ${future.name}`));
   else
     rejectHandled(
       future,
