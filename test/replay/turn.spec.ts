@@ -227,7 +227,8 @@ describe('What a replay does not do again', () => {
       { level: 'log', message: 'begun', fields: { n: 1 } },
       { level: 'warn', message: 'half way', fields: undefined },
     ]);
-    const { execution } = await replay(chatty, history);
+    const execution = new Execution(optionsOf(chatty, { history }));
+    await turnOf(execution, []);
     expect(execution.takeDraft().logs).toEqual([]);
   });
 
@@ -256,7 +257,8 @@ describe('What a replay does not do again', () => {
       await ctx.scheduleWait('go');
     };
     const { history } = await perform(program, { delay: () => Infinity });
-    const { execution } = await replay(program, history);
+    const execution = new Execution(optionsOf(program, { history }));
+    await turnOf(execution, []);
     const draft = execution.takeDraft();
     expect(ran).toBe(1);
     expect([draft.events, draft.activities, draft.timers, draft.children, draft.detachedStarts]).toEqual([
