@@ -37,6 +37,7 @@ export interface JournalEvents {
 }
 
 const SLOW_DISK_MS = 2;
+const SLOW_DISK_MS_PER_ITEM = 0.02;
 const MAX_PAUSE_MS = 20;
 const MAX_GATHERING_ROUNDS = 4;
 const PATIENT_AFTER_MS = 250;
@@ -119,9 +120,11 @@ export class Journal {
   private async pump(lane: Lane): Promise<void> {
     while (lane.queue.length > 0 && this.closed === undefined && !this.dead) {
       await this.gather();
-      const diskMs = await this.write(lane, takeBatch(lane.queue));
-      // At most half of the event loop belongs to a slow disk (protocol 16).
-      if (diskMs > SLOW_DISK_MS) await this.pause(Math.min(diskMs, MAX_PAUSE_MS));
+      const batch = takeBatch(lane.queue);
+      const diskMs = await this.write(lane, batch);
+      // At most half of the event loop belongs to a slow disk (protocol 16); a large batch may take a little longer.
+      if (diskMs > SLOW_DISK_MS + batch.length * SLOW_DISK_MS_PER_ITEM)
+        await this.pause(Math.min(diskMs, MAX_PAUSE_MS));
       else await new Promise<void>((resolve) => this.ports.immediate(resolve));
     }
     lane.busy = false;
