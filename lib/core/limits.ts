@@ -31,9 +31,6 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
 /** Deliveries one turn takes before it commits; the rest is the next turn, so one deep inbox delays nobody (protocol 17). */
 export const MAX_DELIVERIES_PER_TURN = 256;
 
-/** Milliseconds a batch of turns may spend on the stand before it commits (protocol 17). */
-export const MAX_STAND_MS = 5;
-
 /**
  * Items after which a journal batch is closed (protocol 5). SQLite commits inside the event loop: 256 turns hold it up for
  * less than 10 ms, and sharing one sync among more of them gains nothing.
