@@ -430,7 +430,8 @@ export class TurnLoop {
 
   /** An instance caught in crashes runs alone, after a mark that makes the next crash its own (protocol 8). */
   private quarantine(live: LiveInstance): void {
-    if (!this.suspects.includes(live)) this.suspects.push(live);
+    // The one that is being marked takes what arrives meanwhile along; queued again it would keep its mark without a turn.
+    if (this.alone !== live && !this.suspects.includes(live)) this.suspects.push(live);
     this.nextSuspect();
   }
 
@@ -441,17 +442,22 @@ export class TurnLoop {
     this.alone = live;
     const { instanceId, generation, turn } = live;
     const proceed = (accepted: boolean): void => {
-      if (!accepted || live.state !== 'idle') {
-        this.forget(live);
-        return this.release(live);
-      }
+      if (live.state !== 'idle') return this.release(live);
+      if (!accepted) return this.dropRefused(live); // it moved: its messages still need somebody
       if (this.stand.size > 0) return this.deps.ports.immediate(() => proceed(true));
       this.enterStand(live);
       if ((live.state as string) !== 'on-stand') this.release(live);
     };
     this.deps.journal.submit(
       { kind: 'suspect', instanceId, generation, expectedTurn: turn },
-      { settled: (verdict) => proceed(verdict.kind === 'accepted'), failed: () => proceed(false) },
+      {
+        settled: (verdict) => proceed(verdict.kind === 'accepted'),
+        failed: (error) => {
+          if (this.stopping || this.stopped) return this.forget(live);
+          this.deps.log.error(`a suspect runs unmarked: ${String(error)}`, { instanceId });
+          proceed(true);
+        },
+      },
     );
   }
 
