@@ -27,6 +27,7 @@ export type BatchItem =
   | CompleteActivityItem
   | RetryActivityItem
   | ReleaseActivityItem
+  | KeepActivitiesItem
   | ClaimActivitiesItem;
 
 /** An instance and the life of it that is meant: a deleted and recreated id is another generation (protocol 9). */
@@ -55,7 +56,14 @@ export interface TurnItem extends InstanceKey {
   readonly nextEventId: number;
   /** Events to append, as one row; absent if the turn appended none. */
   readonly history?: HistoryAppend;
+  /** Activities that get a row. Those this node begins at once get none: they are `held`. */
   readonly activities: readonly NewActivity[];
+  /**
+   * How many open activities of the instance this node holds without a row, after this turn. Their record is the event in the
+   * history; if the node dies, `takeOver` sends the instance a `continue` message and its next turn gives them rows.
+   * Above 0 only with `keepOwnership`.
+   */
+  readonly held: number;
   /** Activity rows that are over: completed by a volatile input of this turn, cancelled, or left by an ended execution. */
   readonly closedActivities: readonly ScheduleKey[];
   readonly timers: readonly NewTimer[];
@@ -87,13 +95,23 @@ export interface ScheduleKey {
   readonly scheduleId: number;
 }
 
+/** A row of an activity. */
 export interface NewActivity extends ScheduleKey {
   readonly name: string;
   readonly args: Payload;
   /** JSON of `ResolvedActivityOptions`; null for none. */
   readonly options: string | null;
   readonly tag: string | null;
-  /** Claimed at once by this node (`claim` 1): it has a free slot. Otherwise any node may claim it. */
+  /** The attempt that comes next, from 1. */
+  readonly attempt: number;
+  /** Deaths of processes that held it. */
+  readonly crashes: number;
+  /** Claimable from then on. */
+  readonly dueAt: number;
+  readonly scheduledAt: number;
+  /** Why the last attempt failed. */
+  readonly lastFailure: Failure | null;
+  /** It runs on this node now: the row is born claimed, with `claim` 1. Otherwise any node may claim it. */
   readonly claimed: boolean;
 }
 
@@ -137,7 +155,10 @@ export interface SendItem extends AddressedMessage {
   readonly kind: 'send';
 }
 
-/** Consumes nothing and moves nothing: status, code and reason are recorded, the owner becomes null (protocol 18). */
+/**
+ * Consumes nothing and moves nothing: status, code and reason are recorded (protocol 18). The owner becomes null, unless it
+ * holds activities: it is told by the refusal of its next turn and gives them rows (`KeepActivitiesItem`).
+ */
 export interface SuspendItem {
   readonly kind: 'suspend';
   readonly instanceId: string;
@@ -188,6 +209,18 @@ export interface RetryActivityItem extends ActivityClaim {
 /** Hands an activity back unrun: no attempt is used. */
 export interface ReleaseActivityItem extends ActivityClaim {
   readonly kind: 'release-activity';
+}
+
+/**
+ * Gives rows to the activities this node holds without, outside a turn: the instance is suspended, or the node leaves.
+ * Accepted only if the row has this generation, `turn` equal to `expectedTurn`, this node as its owner, is not finished and
+ * `held` is above 0; suspended instances, too. Accepting sets `held` to 0 and `turn + 1`, so that nobody goes on from before it.
+ * `activities` are all the instance holds.
+ */
+export interface KeepActivitiesItem extends InstanceKey {
+  readonly kind: 'keep-activities';
+  readonly expectedTurn: number;
+  readonly activities: readonly NewActivity[];
 }
 
 /** Claims due activities nobody holds, the longest due first. */

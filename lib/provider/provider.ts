@@ -39,7 +39,8 @@ export interface Provider {
   /**
    * Marks this node as one that runs instances, declares nodes dead and takes their work back, in one transaction: rows and lanes of the node go, its activities become
    * claimable with `crashes + 1`, runnable instances it owned get `crashes + 1`; where the node had marked a suspect, only
-   * that one is counted (protocol 8). `nodes: 'all-others'` is every node but this one that could run instances.
+   * that one is counted (protocol 8). Unfinished instances whose activities it held without a row (`held` above 0, suspended
+   * ones too) get a `continue` message. `nodes: 'all-others'` is every node but this one that could run instances.
    */
   takeOver(node: string, nodes: 'all-others' | readonly string[], now: number): Promise<TakeOver>;
   /** Graceful end: activities and instances released without counting a crash, node and lanes removed. */
@@ -130,6 +131,10 @@ export interface LoadedInstance extends InstanceKey {
   readonly crashes: number;
   readonly parent: ParentLink | undefined;
   readonly cancelRequested: boolean;
+  /** Activities its owner holds without a row; for whoever loads it, they are lost and need one. */
+  readonly held: number;
+  /** The rows its activities have; read only where `held` is above 0, else empty. */
+  readonly activityRows: readonly ScheduleKey[];
   /** History format the instance was written with. */
   readonly engineFormat: number;
   /** Of the current execution. Empty before its first turn. */

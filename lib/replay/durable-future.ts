@@ -1,6 +1,7 @@
 import { DurableFutureCancelledError } from '../core/errors.js';
 import type { ParentClosePolicy } from '../core/history-event.js';
 import type { Execution } from './execution.js';
+import type { ScheduledActivity } from './turn-draft.js';
 
 /**
  * A native promise of a durable result, with `cancel`. Never a subclass: awaiting a subclass takes more microtask ticks,
@@ -30,6 +31,8 @@ export interface FutureRecord {
   readonly shielded: boolean;
   /** Of a child: whom to tell when the future is cancelled or the parent ends. */
   readonly child?: { readonly instanceId: string; readonly onParentClose: ParentClosePolicy };
+  /** Of an activity: what a row of it says. */
+  readonly activity?: ScheduledActivity;
   readonly promise: DurableFuture<unknown>;
   resolve(value: unknown): void;
   reject(error: unknown): void;
@@ -61,7 +64,7 @@ export function createFuture(
   kind: FutureKind,
   name: string,
   shielded: boolean,
-  child?: FutureRecord['child'],
+  { child, activity }: Pick<FutureRecord, 'child' | 'activity'>,
 ): FutureRecord {
   let resolve!: (value: unknown) => void;
   let reject!: (error: unknown) => void;
@@ -70,7 +73,7 @@ export function createFuture(
     reject = onReject;
   }) as DurableFuture<unknown>;
   promise.cancel = cancelFuture;
-  const record: FutureRecord = { id, kind, name, execution, shielded, child, promise, resolve, reject };
+  const record: FutureRecord = { id, kind, name, execution, shielded, child, activity, promise, resolve, reject };
   (promise as Marked)[RECORD] = record;
   return record;
 }

@@ -49,6 +49,8 @@ export interface ExecutionOptions {
   readonly onForeignCall?: (fault: ForeignAwaitError) => void;
 }
 
+const NO_DETAILS = Object.freeze({});
+
 interface Condition {
   readonly holds: () => boolean;
   readonly promise: Promise<true>;
@@ -283,8 +285,13 @@ export class Execution {
     return asked;
   }
 
-  openFuture(id: number, kind: FutureKind, name: string, child?: FutureRecord['child']): FutureRecord {
-    const record = createFuture(this, id, kind, name, this.shieldDepth > 0, child);
+  openFuture(
+    id: number,
+    kind: FutureKind,
+    name: string,
+    details: Pick<FutureRecord, 'child' | 'activity'> = NO_DETAILS,
+  ): FutureRecord {
+    const record = createFuture(this, id, kind, name, this.shieldDepth > 0, details);
     this.open.set(id, record);
     return record;
   }

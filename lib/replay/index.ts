@@ -1,4 +1,5 @@
 export type { OrchestrationContext, DurableLog, Cancellation, ParentInfo } from './orchestration-context.js';
+export type { ScheduledActivity } from './turn-draft.js';
 export type { DurableFuture, FutureRecord, FutureKind } from './durable-future.js';
 export type {
   ActivitiesOf,

@@ -20,6 +20,8 @@ export interface LogLine {
 export interface ScheduledActivity {
   readonly event: ActivityScheduled;
   readonly options: ResolvedActivityOptions;
+  /** Time of the orchestration when it was scheduled. Epoch milliseconds. */
+  readonly at: number;
 }
 
 /** What one turn adds, before it is committed. Nothing in it is visible outside until then. */

@@ -8,6 +8,7 @@ import type { ResolvedActivityOptions } from '../core/activity-options.js';
 import type { ActivityClaim, ClaimedActivity, ScheduleKey, Verdict } from '../provider/batch.js';
 import type { Provider } from '../provider/provider.js';
 import { AttemptContext } from './activity-context.js';
+import type { HeldActivity } from './held-activities.js';
 import type { Journal } from './journal.js';
 import type { Ports } from './ports.js';
 import type { Registry } from './registry.js';
@@ -25,6 +26,12 @@ export interface ActivityPoolOptions {
 
 /** Hands a completion to its live execution. False: it is not live here. */
 export type DeliverLocally = (activity: ClaimedActivity, message: ActivityCompletionMessage) => boolean;
+
+/** What becomes of an activity without a row (`claim` 0) is for its instance's next turn. */
+export interface HeldWork {
+  retry(activity: HeldActivity, dueAt: number, failure: Failure): void;
+  release(activity: HeldActivity): void;
+}
 
 interface Attempt {
   readonly activity: ClaimedActivity;
@@ -76,7 +83,8 @@ export class ActivityPool {
       readonly log: EngineLog;
       readonly quiet: ThrottledLog;
       readonly deliver: DeliverLocally;
-      /** Claims of this node in turns on their way, and those whose outcome waits for a turn. */
+      readonly held: HeldWork;
+      /** Claims of this node whose outcome waits for a turn. */
       readonly claimsInTurns: () => Iterable<ActivityClaim>;
     },
   ) {}
@@ -105,7 +113,7 @@ export class ActivityPool {
     return concurrency + backlog - this.running.size - this.queue.length - this.suspects.length - this.reserved;
   }
 
-  /** Takes over a claim that is durable. */
+  /** Takes over a claim, or what its instance holds without a row: either is durable. */
   add(activity: ClaimedActivity): void {
     this.cameMeanwhile?.add(claimOf(activity));
     if (this.stopping || this.stopped) return this.release(activity);
@@ -184,6 +192,12 @@ export class ActivityPool {
   }
 
   private alarmAt = Infinity;
+
+  /** A row that nobody has claimed becomes due then. */
+  expect(dueAt: number): void {
+    if (dueAt > this.deps.ports.clock.now()) this.wakeAt(dueAt);
+    else this.claimMore();
+  }
 
   private wakeAt(dueAt: number): void {
     if (this.stopped || dueAt >= this.alarmAt) return;
@@ -335,7 +349,9 @@ export class ActivityPool {
       attempts: activity.attempt,
       ...outcome,
     };
-    if (!this.deps.deliver(activity, message)) this.send(activity, message);
+    if (this.deps.deliver(activity, message)) return;
+    // Without a row and without its instance nobody waits for it: its schedule was closed.
+    if (activity.claim > 0) this.send(activity, message);
   }
 
   /** The durable way of a completion whose execution is not live here, or lost its turn. */
@@ -367,6 +383,7 @@ export class ActivityPool {
     const { instanceId, generation, executionId, scheduleId, claim } = activity;
     const dueAt = this.deps.ports.clock.now() + delayMs;
     this.deps.counters.activityRetries++;
+    if (claim === 0) return this.deps.held.retry(activity, dueAt, failure);
     this.leaving.add(claimOf(activity));
     this.deps.journal.submit(
       { kind: 'retry-activity', instanceId, generation, executionId, scheduleId, claim, dueAt, failure },
@@ -385,6 +402,7 @@ export class ActivityPool {
 
   private release(activity: ClaimedActivity): void {
     const { instanceId, generation, executionId, scheduleId, claim } = activity;
+    if (claim === 0) return this.deps.held.release(activity);
     this.leaving.add(claimOf(activity));
     const settled = (): void => void this.leaving.delete(claimOf(activity));
     // The end of the node releases it as well.

@@ -110,6 +110,10 @@ export class DurableRuntime {
       {
         ...shared,
         deliver: (activity, message) => this.loop.deliverCompletion(activity, message),
+        held: {
+          retry: (activity, dueAt, failure) => this.loop.retryHeld(activity, dueAt, failure),
+          release: (activity) => this.loop.releaseHeld(activity),
+        },
         claimsInTurns: () => this.loop.claimsInTurns(),
       },
     );

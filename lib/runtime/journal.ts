@@ -252,6 +252,8 @@ function sizeOf(item: BatchItem): number {
       return 'data' in item.message ? item.message.data.length : 0;
     case 'complete-activity':
       return item.message.result?.length ?? 0;
+    case 'keep-activities':
+      return item.activities.reduce((chars, { args }) => chars + args.length, 0);
     default:
       return 0;
   }

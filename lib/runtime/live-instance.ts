@@ -1,6 +1,6 @@
 import type { ParentLink } from '../core/history-event.js';
-import type { TurnItem } from '../provider/batch.js';
 import type { Execution, Input, MessageBuffer, MessageInput, OpenSchedule, Turn } from '../replay/index.js';
+import { HeldActivities } from './held-activities.js';
 
 /**
  * `idle`: may begin a turn. `on-stand`: its code runs. `sealed`: its turn is collected and not yet acknowledged; deliveries
@@ -13,14 +13,16 @@ export class LiveInstance {
   state: LiveState = 'idle';
   readonly inbox: Input[] = [];
   currentTurn: Turn | undefined;
-  /** What the turn that is sealed asked the store for. */
-  sealedItem: TurnItem | undefined;
   /** Lanes of the buffer that are being read from the store. */
   readonly refilling = new Set<string>();
   /** The highest sequence number taken into inbox or buffer. */
   seenThrough = 0;
   /** The highest one the row knows to be looked at. */
   seenCommitted = 0;
+  /** Its activities that run here without a row. */
+  readonly held = new HeldActivities();
+  /** Schedules whose activities had no row when the node that held them died; the next turn gives them one. */
+  lost: readonly number[] = [];
   lastUsedAt = 0;
   warnedAboutHistory = false;
   /** Of a loaded history that was not replayed yet, for an end without running code. */
@@ -43,7 +45,12 @@ export class LiveInstance {
   ) {}
 
   get hasWork(): boolean {
-    return this.inbox.length > 0 || this.seenThrough > this.seenCommitted || this.buffer.size > 0;
+    return this.inbox.length > 0 || this.seenThrough > this.seenCommitted || this.buffer.size > 0 || this.owesRows;
+  }
+
+  /** Activities need rows that only a turn can write. */
+  get owesRows(): boolean {
+    return this.held.needRows || this.lost.length > 0;
   }
 
   volatileInputs(): MessageInput[] {

@@ -4,13 +4,10 @@ import { failureOf, type Failure } from '../core/failure.js';
 import type { ContinuedAsNew, ParentLink, TerminalEvent } from '../core/history-event.js';
 import type { Ending } from '../core/instance.js';
 import type { Message, StartMessage } from '../core/message.js';
-import type { ResolvedActivityOptions } from '../core/activity-options.js';
-import type { AddressedMessage, NewActivity, NewChild, ScheduleKey, TurnItem } from '../provider/batch.js';
+import type { AddressedMessage, NewChild, ScheduleKey, TurnItem } from '../provider/batch.js';
 import type { FutureRecord, OpenSchedule, Turn, TurnDraft } from '../replay/index.js';
+import type { Placement } from './activity-placement.js';
 import type { LiveInstance } from './live-instance.js';
-
-/** Does this node take the activity at once? Asked for each as the item is made. */
-export type Reserve = (name: string, tag: string | null) => boolean;
 
 /** A live instance keeps its owner while something near will call it again; else any node may go on with it (protocol 12). */
 const NEAR_MS = 5_000;
@@ -18,7 +15,13 @@ const NEAR_MS = 5_000;
 const NONE: readonly never[] = Object.freeze([]);
 
 /** What a turn of running code adds to the store. */
-export function turnItem(live: LiveInstance, turn: Turn, draft: TurnDraft, reserve: Reserve, now: number): TurnItem {
+export function turnItem(
+  live: LiveInstance,
+  turn: Turn,
+  draft: TurnDraft,
+  placement: Placement,
+  now: number,
+): TurnItem {
   const { execution } = live;
   const { executionId } = execution;
   const { ending } = draft;
@@ -45,8 +48,9 @@ export function turnItem(live: LiveInstance, turn: Turn, draft: TurnDraft, reser
     executionId: next?.executionId ?? executionId,
     nextEventId: next === undefined ? execution.nextEventId : 1,
     history: historyOf(executionId, draft),
-    activities: ending === undefined ? newActivities(executionId, draft, reserve) : NONE,
-    closedActivities: closedActivities(executionId, turn, over),
+    activities: placement.rows,
+    held: placement.held,
+    closedActivities: closedActivities(live, turn, over),
     timers,
     closedTimers: closedTimers(executionId, turn, over),
     children: newChildren(live, draft),
@@ -85,39 +89,17 @@ function nextStart(live: LiveInstance, { input, version }: ContinuedAsNew): Star
   };
 }
 
-function newActivities(executionId: number, draft: TurnDraft, reserve: Reserve): readonly NewActivity[] {
-  if (draft.activities.length === 0) return NONE;
-  return draft.activities.map(({ event: { id, name, args, tag = null }, options }) => ({
-    executionId,
-    scheduleId: id,
-    name,
-    args,
-    options: optionsText(options),
-    tag,
-    claimed: reserve(name, tag),
-  }));
-}
-
-const optionTexts = new WeakMap<ResolvedActivityOptions, string | null>();
-
-/** The options of a decorator are the same object in every call. */
-function optionsText(options: ResolvedActivityOptions): string | null {
-  let text = optionTexts.get(options);
-  if (text === undefined) {
-    text = Object.keys(options).length === 0 ? null : JSON.stringify(options);
-    optionTexts.set(options, text);
-  }
-  return text;
-}
-
-function closedActivities(executionId: number, turn: Turn, over: readonly FutureRecord[]): readonly ScheduleKey[] {
+/** Rows only: what was held without one leaves nothing to delete. */
+function closedActivities(live: LiveInstance, turn: Turn, over: readonly FutureRecord[]): readonly ScheduleKey[] {
   if (turn.volatile.length === 0 && over.length === 0) return NONE;
   const keys: ScheduleKey[] = [];
-  for (const { message } of turn.volatile) {
-    if (message.kind === 'activity-completion')
+  for (const { message, claim } of turn.volatile) {
+    if (message.kind === 'activity-completion' && claim !== 0)
       keys.push({ executionId: message.executionId, scheduleId: message.scheduleId });
   }
-  for (const { kind, id } of over) if (kind === 'activity') keys.push({ executionId, scheduleId: id });
+  const { executionId } = live.execution;
+  for (const { kind, id } of over)
+    if (kind === 'activity' && !live.held.has(id)) keys.push({ executionId, scheduleId: id });
   return keys;
 }
 
@@ -171,6 +153,7 @@ export function terminationItem(
     nextEventId: firstEventId + all.length,
     history: { executionId: execution.executionId, firstEventId, eventCount: all.length, events: JSON.stringify(all) },
     activities: [],
+    held: 0,
     closedActivities: [],
     timers: [],
     closedTimers: [],

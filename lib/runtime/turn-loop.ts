@@ -1,6 +1,7 @@
 import { HandlerMissingError, HistoryCorruptError, PoisonedError, type DurableError } from '../core/errors.js';
 import { ENGINE_FORMAT, MAX_BUFFERED_IN_MEMORY, SUSPECT_AFTER_CRASHES, type Limits } from '../core/limits.js';
 import { isBuffered, type ActivityCompletionMessage, type StartMessage, type StoredMessage } from '../core/message.js';
+import type { Failure } from '../core/failure.js';
 import { isFinal, type Ending } from '../core/instance.js';
 import type { PayloadCodec, Payload } from '../core/payload.js';
 import type { ActivityClaim, ClaimedActivity, Delivered, StartItem, TurnItem, Verdict } from '../provider/batch.js';
@@ -13,6 +14,7 @@ import {
   Turn,
   type BufferedMessage,
   type MessageInput,
+  type OpenSchedule,
   type StandUnit,
   type TurnDraft,
 } from '../replay/index.js';
@@ -24,6 +26,8 @@ import type { Registry } from './registry.js';
 import { RejectionWatch } from './rejection-watch.js';
 import type { EngineCounters, EngineLog, ThrottledLog } from './telemetry.js';
 import type { Timers } from './timers.js';
+import { placeActivities, type Placement } from './activity-placement.js';
+import type { HeldActivity } from './held-activities.js';
 import { terminationItem, turnItem } from './turn-item.js';
 
 export interface TurnLoopOptions {
@@ -55,6 +59,8 @@ export interface TurnLoopDeps {
 const LOAD_BATCH = 100;
 const READ_LIMIT = 1_000;
 const RETRY_MS = 100;
+const NONE: readonly never[] = Object.freeze([]);
+const NOTHING = (): void => undefined;
 
 /**
  * Brings instances forward: what arrives for one is put into its inbox, its code runs on the stand until it blocks, and the
@@ -124,12 +130,29 @@ export class TurnLoop {
     return true;
   }
 
-  /** Claims of this node in turns on their way, and those whose outcome waits for a turn. */
+  /** A failed attempt of a held activity, tried again later: its next turn gives it a row. */
+  retryHeld(activity: HeldActivity, dueAt: number, failure: Failure): void {
+    const live = this.holderOf(activity);
+    if (live?.held.retry(activity, dueAt, failure) === true) this.schedule(live);
+  }
+
+  /** A held activity this node does not run after all. */
+  releaseHeld(activity: HeldActivity): void {
+    const live = this.holderOf(activity);
+    if (live?.held.release(activity, this.deps.ports.clock.now()) === true) this.schedule(live);
+  }
+
+  private holderOf({ instanceId, generation }: HeldActivity): LiveInstance | undefined {
+    const live = this.live.get(instanceId);
+    return live?.generation === generation ? live : undefined;
+  }
+
+  /** Claims of this node whose outcome waits for a turn. */
   *claimsInTurns(): Iterable<ActivityClaim> {
     for (const live of this.live.values()) {
       const { instanceId, generation } = live;
       for (const { message, claim } of live.volatileInputs()) {
-        if (message.kind !== 'activity-completion') continue;
+        if (message.kind !== 'activity-completion' || claim === 0) continue;
         yield {
           instanceId,
           generation,
@@ -137,10 +160,6 @@ export class TurnLoop {
           scheduleId: message.scheduleId,
           claim: claim!,
         };
-      }
-      if (live.state !== 'sealed') continue;
-      for (const { executionId, scheduleId, claimed } of live.sealedItem!.activities) {
-        if (claimed) yield { instanceId, generation, executionId, scheduleId, claim: 1 };
       }
     }
   }
@@ -279,6 +298,7 @@ export class TurnLoop {
     if (row.owner !== null && row.owner !== this.node && !claimable) return;
     const hasNew =
       row.messagesIn > row.messagesSeen ||
+      row.held > 0 ||
       row.dueTimers.length > 0 ||
       row.messages.some(({ message }) => !isBuffered(message));
     if (!hasNew) return;
@@ -298,6 +318,7 @@ export class TurnLoop {
     live.seenThrough = row.messagesIn;
     live.seenCommitted = row.messagesSeen;
     live.openBeforeReplay = openSchedules(row.history);
+    live.lost = row.held > 0 ? lostOf(row, live.openBeforeReplay) : NONE;
     live.nextEventIdBeforeReplay = row.history.length + 1;
     live.buffer.load(row.messages.filter((message): message is BufferedMessage => isBuffered(message.message)));
     if (row.moreBuffered) live.buffer.truncate();
@@ -481,7 +502,7 @@ export class TurnLoop {
     const { execution } = live;
     if (execution.fault !== undefined) return this.suspend(live, execution.fault);
     const draft = execution.takeDraft();
-    if (draft.events.length === 0 && turn.isEmpty && live.seenThrough === live.seenCommitted) {
+    if (draft.events.length === 0 && turn.isEmpty && live.seenThrough === live.seenCommitted && !live.owesRows) {
       live.currentTurn = undefined;
       live.state = 'idle';
       this.flushLogs(live, draft);
@@ -491,19 +512,15 @@ export class TurnLoop {
     for (const { reason } of turn.discarded)
       this.deps.counters.discarded[reason] = (this.deps.counters.discarded[reason] ?? 0) + 1;
     live.state = 'sealed';
-    const item = turnItem(
-      live,
-      turn,
-      draft,
-      (name, tag) => this.deps.pool().reserve(name, tag),
-      this.deps.ports.clock.now(),
-    );
-    this.submit(live, item, () => this.committed(live, turn, draft, item));
+    const now = this.deps.ports.clock.now();
+    const placement = placeActivities(live, turn, draft, this.reserve, now);
+    const item = turnItem(live, turn, draft, placement, now);
+    this.submit(live, item, placement.begun.length, () => this.committed(live, turn, draft, item, placement));
   }
 
-  private submit(live: LiveInstance, item: TurnItem, committed: () => void): void {
-    live.sealedItem = item;
-    const reserved = item.activities.filter(({ claimed }) => claimed).length;
+  private readonly reserve = (name: string, tag: string | null): boolean => this.deps.pool().reserve(name, tag);
+
+  private submit(live: LiveInstance, item: TurnItem, reserved: number, committed: () => void): void {
     this.deps.journal.submit(item, {
       settled: (verdict: Verdict) => {
         if (live.state === 'gone') return this.deps.pool().unreserve(reserved);
@@ -528,10 +545,10 @@ export class TurnLoop {
     });
   }
 
-  private committed(live: LiveInstance, turn: Turn, draft: TurnDraft, item: TurnItem): void {
+  private committed(live: LiveInstance, turn: Turn, draft: TurnDraft, item: TurnItem, placement: Placement): void {
     live.currentTurn = undefined;
     this.flushLogs(live, draft);
-    this.settleActivities(live, item, draft);
+    this.settleActivities(live, draft, placement);
     this.settleTimers(live, item);
     if (item.ending !== undefined) return this.finish(live, item.ending, draft);
     if (item.changes !== undefined) ({ version: live.version, cancelRequested: live.cancelRequested } = item.changes);
@@ -544,47 +561,29 @@ export class TurnLoop {
   private afterTurn(live: LiveInstance, turn: Turn): void {
     for (const lane of turn.dryLanes) this.refill(live, lane.kind, lane.name);
     this.release(live);
-    if (live.inbox.length > 0 || live.seenThrough > live.seenCommitted || live.execution.fault !== undefined)
+    const { inbox, seenThrough, seenCommitted, execution } = live;
+    if (inbox.length > 0 || seenThrough > seenCommitted || live.owesRows || execution.fault !== undefined)
       this.schedule(live);
     this.noteQuiet();
   }
 
-  private settleActivities(live: LiveInstance, item: TurnItem, draft: TurnDraft): void {
+  private settleActivities(live: LiveInstance, draft: TurnDraft, { rows, begun, over }: Placement): void {
     const pool = this.deps.pool();
-    let unclaimed = false;
-    const { instanceId, generation } = live;
-    for (const { executionId, scheduleId, name, args, options, tag, claimed } of item.activities) {
-      if (!claimed) {
-        unclaimed = true;
-        continue;
-      }
-      pool.unreserve(1);
-      const scheduledAt = this.deps.ports.clock.now();
-      pool.add({
-        instanceId,
-        generation,
-        executionId,
-        scheduleId,
-        claim: 1,
-        name,
-        args,
-        options,
-        tag,
-        attempt: 1,
-        crashes: 0,
-        scheduledAt,
-      });
+    const { instanceId, generation, held } = live;
+    const { executionId } = live.execution;
+    live.lost = NONE;
+    if (draft.ending !== undefined) held.clear();
+    else for (const scheduleId of over) held.remove(scheduleId);
+    pool.unreserve(begun.length);
+    for (const activity of begun) {
+      held.add(activity);
+      pool.add(activity);
     }
     for (const { kind, id } of [...draft.closed, ...draft.left]) {
       if (kind === 'activity')
-        pool.cancel(
-          instanceId,
-          generation,
-          { executionId: live.execution.executionId, scheduleId: id },
-          new Error('the activity was cancelled'),
-        );
+        pool.cancel(instanceId, generation, { executionId, scheduleId: id }, new Error('the activity was cancelled'));
     }
-    if (unclaimed) pool.claimMore();
+    for (const { dueAt } of rows) pool.expect(dueAt);
   }
 
   private settleTimers({ instanceId, generation }: LiveInstance, item: TurnItem): void {
@@ -655,25 +654,45 @@ export class TurnLoop {
 
   /** Another node goes on, or the row changed: what only we knew goes back to the journal (protocol 3). */
   private dropRefused(live: LiveInstance): void {
-    this.dropAndReturn(live);
-    this.load(live.instanceId);
+    this.dropAndReturn(live, () => this.load(live.instanceId));
   }
 
-  private dropAndReturn(live: LiveInstance): void {
-    const inputs = live.volatileInputs();
+  private dropAndReturn(live: LiveInstance, then: () => void = NOTHING): void {
+    const { instanceId, generation, held } = live;
+    const outcomes = live
+      .volatileInputs()
+      .flatMap(({ message, claim }) =>
+        message.kind === 'activity-completion' && (claim !== 0 || held.has(message.scheduleId))
+          ? [{ message, claim: claim === 0 ? 1 : claim! }]
+          : [],
+      );
     this.forget(live);
     this.release(live);
-    for (const { message, claim } of inputs) {
-      if (message.kind !== 'activity-completion') continue;
+    this.keepHeld(live, then);
+    for (const { message, claim } of outcomes) {
       const { executionId, scheduleId } = message;
-      this.deps
-        .pool()
-        .send(
-          { instanceId: live.instanceId, generation: live.generation, executionId, scheduleId, claim: claim! },
-          message,
-        );
+      this.deps.pool().send({ instanceId, generation, executionId, scheduleId, claim }, message);
     }
     this.noteQuiet();
+  }
+
+  /** What ran without a row gets one, before its outcome may go to the journal. */
+  private keepHeld({ instanceId, generation, turn, held }: LiveInstance, then: () => void): void {
+    if (held.size === 0) return then();
+    const activities = held.giveRows(this.deps.ports.clock.now());
+    this.deps.journal.submit(
+      { kind: 'keep-activities', instanceId, generation, expectedTurn: turn, activities },
+      {
+        settled: () => {
+          for (const { claimed, dueAt } of activities) if (!claimed) this.deps.pool().expect(dueAt);
+          then();
+        },
+        failed: (error) => {
+          this.deps.log.error(`the activities of an instance could not be handed on: ${String(error)}`, { instanceId });
+          then();
+        },
+      },
+    );
   }
 
   /** Consumes nothing: the messages wait for mended code (protocol 18). */
@@ -742,7 +761,8 @@ export class TurnLoop {
       firstEventId,
       started,
     );
-    this.submit(live, item, () => {
+    this.submit(live, item, 0, () => {
+      live.held.clear();
       for (const { kind, id } of open) {
         const key = { executionId: execution.executionId, scheduleId: id };
         if (kind === 'activity')
@@ -804,7 +824,15 @@ export class TurnLoop {
 }
 
 const isEvictable = (live: LiveInstance): boolean =>
-  live.state === 'idle' && live.inbox.length === 0 && live.seenThrough === live.seenCommitted;
+  live.state === 'idle' && live.inbox.length === 0 && live.held.size === 0 && live.seenThrough === live.seenCommitted;
+
+/** Open activities that neither a row nor a living node holds. */
+function lostOf(row: LoadedInstance, open: readonly OpenSchedule[]): number[] {
+  const rows = new Set(row.activityRows.map(({ executionId, scheduleId }) => `${executionId}/${scheduleId}`));
+  return open
+    .filter(({ kind, id }) => kind === 'activity' && !rows.has(`${row.executionId}/${id}`))
+    .map(({ id }) => id);
+}
 
 /** What will run: the handler of the history, or of the start that waits. */
 function nextHandler(live: LiveInstance, row: LoadedInstance): { name: string; version: string } {

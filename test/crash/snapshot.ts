@@ -48,11 +48,14 @@ export async function takeSnapshot(
       .get() as number;
     const damage = options.integrity ? integrityOf(db) : undefined;
     const recorded = recordedOutcomes(db);
-    const outstanding = new Map(
-      rows.map((row) => [`${row.instance_id}/${row.execution_id}/${row.schedule_id}`, row] as const),
-    );
+    const outstanding = new Map<string, { attempt: number; crashes: number }>([
+      ...heldActivities(db).map((key) => [key, { attempt: 1, crashes: 0 }] as const),
+      ...rows.map((row) => [`${row.instance_id}/${row.execution_id}/${row.schedule_id}`, row] as const),
+    ]);
     const openActivities = new Map([...outstanding].filter(([key]) => !recorded.has(key)));
-    const twofold = [...outstanding.keys()].filter((key) => recorded.has(key));
+    const twofold = rows
+      .map((row) => `${row.instance_id}/${row.execution_id}/${row.schedule_id}`)
+      .filter((key) => recorded.has(key));
     const activityCrashes = Math.max(0, ...rows.map((row) => row.crashes));
     const stuck = await withClient(snapshot, (client) => client.management.findStuck());
     return { openActivities, twofold, stuck, suspended, most: { instanceCrashes, activityCrashes }, damage };
@@ -61,9 +64,31 @@ export async function takeSnapshot(
   }
 }
 
+const HOLDING =
+  "SELECT instance_id FROM durable_instance WHERE held > 0 AND status IN ('Pending', 'Running', 'Suspended')";
+
+/** Open in the history of an instance whose node ran activities without rows; some of them may have one. */
+function heldActivities(db: Sqlite.Database): string[] {
+  const histories = db
+    .prepare(
+      `SELECT h.instance_id, h.execution_id, h.events FROM durable_history h JOIN durable_instance i
+       ON i.instance_id = h.instance_id AND i.execution_id = h.execution_id
+       WHERE h.instance_id IN (${HOLDING}) ORDER BY h.instance_id, h.first_event_id`,
+    )
+    .all() as { instance_id: string; execution_id: number; events: string }[];
+  const open = new Set<string>();
+  for (const { instance_id, execution_id, events } of histories) {
+    for (const event of JSON.parse(events) as HistoryEvent[]) {
+      if (event.kind === 'ActivityScheduled') open.add(`${instance_id}/${execution_id}/${event.id}`);
+      else if ('scheduleId' in event) open.delete(`${instance_id}/${execution_id}/${event.scheduleId}`);
+    }
+  }
+  return [...open];
+}
+
 /** Keys of activities with an outcome in a history or in a message, of instances that have outstanding ones. */
 function recordedOutcomes(db: Sqlite.Database): Set<string> {
-  const busy = 'instance_id IN (SELECT instance_id FROM durable_activity)';
+  const busy = `instance_id IN (SELECT instance_id FROM durable_activity UNION ${HOLDING})`;
   const recorded = new Set<string>();
   const histories = db.prepare(`SELECT instance_id, execution_id, events FROM durable_history WHERE ${busy}`).all();
   for (const row of histories as { instance_id: string; execution_id: number; events: string }[]) {

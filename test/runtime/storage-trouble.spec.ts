@@ -301,18 +301,14 @@ describe('an item the database can never take', () => {
     const { wrap } = poisonedBy((item) => item.kind === 'complete-activity' && item.message.result === '"bad"');
     let release!: () => void;
     const held = new Promise<void>((resolve) => (release = resolve));
-    engine = await startEngine(file(), registryOf({ Test: body }, { bad: () => held.then(() => 'bad') }), {
-      wrap,
-      cacheSize: 1,
-    });
+    engine = await startEngine(file(), registryOf({ Test: body }, { bad: () => held.then(() => 'bad') }), { wrap });
     await engine.client.startOrchestration('Test', undefined, { instanceId: 'i1' });
     await eventually(() => engine.runtime.status.runningActivities === 1);
-    // Another instance takes the only place in the cache, so that the result goes through the journal.
-    await engine.client.startOrchestration('Test', undefined, { instanceId: 'i2' });
-    await eventually(
-      () => engine.runtime.status.runningActivities === 2 && engine.runtime.status.cachedExecutions === 1,
-    );
+    // A suspended instance takes no turn, so that the result goes through the journal.
+    await engine.client.suspendInstance('i1', 'a look at it');
     release();
+    await eventually(() => engine.runtime.status.runningActivities === 0);
+    await engine.client.resumeInstance('i1');
     expect(await engine.client.getResult('i1', '10s')).toBe('ERR_TEST_POISON');
   });
 });

@@ -10,6 +10,8 @@ import type {
   BatchResult,
   CompleteActivityItem,
   Delivered,
+  InstanceKey,
+  NewActivity,
   NewChild,
   ScheduleKey,
   StartItem,
@@ -92,8 +94,9 @@ class Commit {
     yield* this.startAsked();
     yield* this.fence();
     yield* this.startChildren();
-    yield* this.completeActivities();
     yield* this.suspendAndResume();
+    yield* this.keepActivities();
+    yield* this.completeActivities();
     yield* this.post();
     yield* this.append();
     yield* this.moveActivities();
@@ -121,9 +124,7 @@ class Commit {
     const accepted = yield this.sql.instances.fence(this.node, this.batch.now, rows);
     for (const [, index] of asked.values()) this.verdicts[index] = REFUSED;
     for (const row of accepted) {
-      const [item, index] = asked.get(
-        lifeOf({ instanceId: row['instance_id'] as string, generation: row['generation'] as string }),
-      )!;
+      const [item, index] = asked.get(lifeOfRow(row))!;
       this.turns.push(item);
       this.verdicts[index] = ACCEPTED;
       if (item.consumed[0] === 1) this.startMessages.delete(item.generation);
@@ -159,11 +160,7 @@ class Commit {
   /** The lives that began; of several starts of one id at most one. */
   private *insert(rows: readonly Cell[][]): Script<ReadonlySet<string>> {
     const inserted = yield this.sql.instances.start(this.batch.now, ENGINE_FORMAT, [...rows].sort(byId));
-    return new Set(
-      inserted.map((row) =>
-        lifeOf({ instanceId: row['instance_id'] as string, generation: row['generation'] as string }),
-      ),
-    );
+    return new Set(inserted.map(lifeOfRow));
   }
 
   private *removeFinished(starts: readonly StartItem[]): Script<void> {
@@ -193,6 +190,20 @@ class Commit {
         ? { kind: 'detached-start', executionId, scheduleId, failure }
         : { kind: 'child-completion', executionId, scheduleId, outcome: 'already-exists', failure };
     this.posts.push({ instanceId: turn.instanceId, generation: turn.generation, message, item: -1 });
+  }
+
+  /** After suspensions, which compare the turn; before completions, which may be of these very rows. */
+  private *keepActivities(): Script<void> {
+    const asked = new Map([...this.itemsOf('keep-activities')].map((entry) => [lifeOf(entry[0]), entry]));
+    if (asked.size === 0) return;
+    const rows = [...asked.values()].map(([item]) => [item.instanceId, item.generation, item.expectedTurn]).sort(byId);
+    const kept = new Set((yield this.sql.instances.keepHeld(this.node, rows)).map(lifeOfRow));
+    const added: Cell[][] = [];
+    for (const [life, [item, index]] of asked) {
+      if (!kept.has(life)) this.verdicts[index] = REFUSED;
+      else for (const activity of item.activities) added.push(activityRow(item, activity, this.node));
+    }
+    if (added.length > 0) yield this.sql.activities.add(added);
   }
 
   private *completeActivities(): Script<void> {
@@ -346,32 +357,13 @@ class Commit {
   }
 
   private *moveActivities(): Script<void> {
-    const { sql, node, batch } = this;
+    const { sql, node } = this;
     const closed: Cell[][] = [];
     const added: Cell[][] = [];
     for (const turn of this.turns) {
-      const { instanceId, generation } = turn;
       for (const { executionId, scheduleId } of turn.closedActivities)
-        closed.push([instanceId, executionId, scheduleId]);
-      for (const { executionId, scheduleId, name, tag, args, options, claimed } of turn.activities) {
-        const claim = claimed ? 1 : 0;
-        added.push([
-          instanceId,
-          executionId,
-          scheduleId,
-          generation,
-          name,
-          tag,
-          args,
-          options,
-          claim,
-          claimed ? node : null,
-          1,
-          0,
-          batch.now,
-          batch.now,
-        ]);
-      }
+        closed.push([turn.instanceId, executionId, scheduleId]);
+      for (const activity of turn.activities) added.push(activityRow(turn, activity, node));
     }
     if (closed.length > 0) yield sql.activities.close(closed);
     if (added.length > 0) yield sql.activities.add(added);
@@ -460,6 +452,8 @@ function* all(statements: readonly Statement[]): Script<void> {
 
 const lifeOf = ({ instanceId, generation }: { readonly instanceId: string; readonly generation: string }): string =>
   `${generation}/${instanceId}`;
+const lifeOfRow = (row: Row): string =>
+  lifeOf({ instanceId: row['instance_id'] as string, generation: row['generation'] as string });
 const byId = (a: Cell[], b: Cell[]): number => (a[0]! < b[0]! ? -1 : 1);
 
 const addressRow = ({ instanceId, generation, posts }: Group): Cell[] => [
@@ -479,6 +473,25 @@ const fenceRow = (turn: TurnItem): Cell[] => [
   turn.ending?.status ?? 'Running',
   turn.executionId,
   turn.nextEventId,
+  turn.held,
+];
+
+const activityRow = ({ instanceId, generation }: InstanceKey, activity: NewActivity, node: string): Cell[] => [
+  instanceId,
+  activity.executionId,
+  activity.scheduleId,
+  generation,
+  activity.name,
+  activity.tag,
+  activity.args,
+  activity.options,
+  activity.claimed ? 1 : 0,
+  activity.claimed ? node : null,
+  activity.attempt,
+  activity.crashes,
+  activity.dueAt,
+  activity.scheduledAt,
+  activity.lastFailure === null ? null : JSON.stringify(activity.lastFailure),
 ];
 
 const startRow = ({ instanceId, generation, name, version }: StartItem): Cell[] => [

@@ -14,7 +14,7 @@ export function* findStuckScript(sql: Statements): Script<string[]> {
   for (let after = ''; ;) {
     const page = yield sql.instances.open(after, PAGE);
     const quiet = page
-      .filter((row) => (row['messages_in'] as number) <= (row['messages_seen'] as number))
+      .filter((row) => (row['messages_in'] as number) <= (row['messages_seen'] as number) && row['held'] === 0)
       .map((row) => row['instance_id'] as string);
     const ids = JSON.stringify(quiet);
     const busy = new Set<unknown>();

@@ -4,13 +4,14 @@ import type { StoredMessage } from '../../core/message.js';
 import type { ScheduleKey } from '../../provider/batch.js';
 import type { LoadedInstance, LoadLimits } from '../../provider/provider.js';
 import type { Row, Script } from './dialect.js';
-import { eventsOf, parentOf, storedMessageOf } from './rows.js';
+import { eventsOf, parentOf, scheduleKeyOf, storedMessageOf } from './rows.js';
 import type { Statements } from './statements/statements.js';
 
 interface Parts {
   readonly history: HistoryEvent[];
   readonly messages: StoredMessage[];
   readonly dueTimers: ScheduleKey[];
+  readonly activityRows: ScheduleKey[];
   readonly kv: Map<string, string>;
   moreBuffered: boolean;
   unreadable?: string;
@@ -27,7 +28,14 @@ export function* loadScript(
   const parts = new Map<string, Parts>(
     instances.map((row) => [
       row['instance_id'] as string,
-      { history: [], messages: [], dueTimers: [], kv: new Map<string, string>(), moreBuffered: false },
+      {
+        history: [],
+        messages: [],
+        dueTimers: [],
+        activityRows: [],
+        kv: new Map<string, string>(),
+        moreBuffered: false,
+      },
     ]),
   );
   const of = (row: Row): Parts | undefined => parts.get(row['instance_id'] as string);
@@ -47,11 +55,15 @@ export function* loadScript(
     part.messages.push(...buffered.slice(0, limits.bufferedMessages).map(storedMessageOf));
   }
   for (const row of yield sql.journal.dueTimers(ids, limits.dueUntil)) {
-    of(row)?.dueTimers.push({ executionId: row['execution_id'] as number, scheduleId: row['schedule_id'] as number });
+    of(row)?.dueTimers.push(scheduleKeyOf(row));
   }
   for (const row of yield sql.journal.kvAtStart(ids)) {
     if (row['value'] !== null) of(row)?.kv.set(row['name'] as string, row['value'] as string);
   }
+  const holding = instances.filter((row) => (row['held'] as number) > 0).map((row) => row['instance_id']);
+  if (holding.length > 0)
+    for (const row of yield sql.activities.keysOf(JSON.stringify(holding)))
+      of(row)?.activityRows.push(scheduleKeyOf(row));
   return instances.map((row) => loadedInstance(row, of(row)!));
 }
 
@@ -79,6 +91,8 @@ const loadedInstance = (row: Row, part: Parts): LoadedInstance => ({
   crashes: row['crashes'] as number,
   parent: parentOf(row),
   cancelRequested: row['cancel_requested'] === 1,
+  held: row['held'] as number,
+  activityRows: part.activityRows,
   engineFormat: row['engine_format'] as number,
   history: part.history,
   messages: part.messages.sort((a, b) => a.seq - b.seq),

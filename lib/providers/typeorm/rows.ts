@@ -2,7 +2,7 @@ import type { Failure } from '../../core/failure.js';
 import type { HistoryEvent, ParentLink } from '../../core/history-event.js';
 import type { InstanceStatus } from '../../core/instance.js';
 import type { Message, StoredMessage } from '../../core/message.js';
-import type { ClaimedActivity } from '../../provider/batch.js';
+import type { ClaimedActivity, ScheduleKey } from '../../provider/batch.js';
 import type { InstanceRow } from '../../provider/provider.js';
 import type { Row } from './dialect.js';
 import type { Cell } from './statements/statement-set.js';
@@ -39,6 +39,11 @@ export const claimedActivityOf = (row: Row): ClaimedActivity => ({
   attempt: row['attempt'] as number,
   crashes: row['crashes'] as number,
   scheduledAt: row['scheduled_at'] as number,
+});
+
+export const scheduleKeyOf = (row: Row): ScheduleKey => ({
+  executionId: row['execution_id'] as number,
+  scheduleId: row['schedule_id'] as number,
 });
 
 export function parentOf(row: Row): ParentLink | undefined {

@@ -56,6 +56,7 @@ export function migrations(tables: Tables, { types: { key, text, integer }, clus
           epoch ${integer} NOT NULL,
           messages_in ${integer} NOT NULL,
           messages_seen ${integer} NOT NULL,
+          held ${integer} NOT NULL,
           crashes ${integer} NOT NULL,
           suspect ${key},
           cancel_requested ${integer} NOT NULL,

@@ -1,5 +1,6 @@
 import type { TakeOver } from '../../provider/provider.js';
 import type { Script } from './dialect.js';
+import { messageCells } from './rows.js';
 import type { Statements } from './statements/statements.js';
 
 /** Takes back what dead nodes held, and blames: the suspect alone if the node had marked one, else all it ran (protocol 8). */
@@ -23,11 +24,22 @@ export function* takeOverScript(
   const suspects = yield sql.instances.countSuspectCrash(list);
   const blamed = suspects.length + (yield sql.activities.countSuspectCrash(list)).length > 0;
   const counted = blamed ? suspects : yield sql.instances.countCrash(list, now);
+  yield* askToContinue(sql, list);
   const activities = yield blamed ? sql.activities.takeBackUncounted(list) : sql.activities.takeBack(list);
   if (nodes === 'all-others') yield sql.instances.adopt(node, list, now);
   yield sql.lanes.removeNodes(list);
   yield sql.lanes.removeLanes(list);
   return { nodes: dead, activities: activities.length, instances: counted.length };
+}
+
+/** A message to instances whose activities these nodes held without a row: their next turn gives the lost ones rows. */
+export function* askToContinue(sql: Statements, nodes: string): Script<void> {
+  const rows = yield sql.instances.countInLost(nodes);
+  if (rows.length === 0) return;
+  const cells = messageCells({ kind: 'continue' });
+  yield sql.journal.addMessages(
+    rows.map((row) => [row['instance_id'] as string, row['messages_in'] as number, ...cells]),
+  );
 }
 
 /** Poisoned and limited instances need more than another build: they are left to an operator. */

@@ -29,7 +29,7 @@ import { migrations, migrationTable, tablesOf, type Tables } from './schema.js';
 import { SqliteConnection, type Durability } from './sqlite-connection.js';
 import { isBusy } from './sqlite-errors.js';
 import { statementsOf, type Statements } from './statements/statements.js';
-import { resumeForBuildScript, takeOverScript } from './take-over-script.js';
+import { askToContinue, resumeForBuildScript, takeOverScript } from './take-over-script.js';
 
 export interface TypeOrmProviderOptions {
   /** TypeORM's options of a better-sqlite3 database, or a DataSource whose options are used: the engine opens its own connection. */
@@ -139,6 +139,7 @@ export class TypeOrmProvider implements Provider {
     const { sql } = this;
     return this.write(function* (): Script<void> {
       const nodes = JSON.stringify([node]);
+      yield* askToContinue(sql, nodes);
       yield sql.activities.takeBackUncounted(nodes);
       yield sql.instances.disown(node);
       yield sql.lanes.removeNodes(nodes);

@@ -33,11 +33,12 @@ export function scheduleActivity(
   };
   const decided = execution.decide(asked);
   if (decided === undefined) return never();
+  const activity = { event: decided, options: merged, at: execution.now };
   if (decided === asked) {
     if (execution.lacksActivity(name, merged.tag)) return never();
-    execution.draft.activities.push({ event: asked, options: merged });
+    execution.draft.activities.push(activity);
   }
-  return execution.openFuture(decided.id, 'activity', name).promise;
+  return execution.openFuture(decided.id, 'activity', name, { activity }).promise;
 }
 
 function mergedOptions(

@@ -1,5 +1,5 @@
 import { checkVersion } from '../../core/identifiers.js';
-import { never } from '../durable-future.js';
+import { never, rejected } from '../durable-future.js';
 import type { Execution } from '../execution.js';
 
 /** Ends this execution and begins the next one with a fresh history. The promise never settles: no `finally` runs. */
@@ -10,7 +10,7 @@ export function continueAsNew(
 ): Promise<never> {
   if (!execution.mayAct('continueAsNew()')) return never();
   const refusal = execution.refusal();
-  if (refusal !== undefined) return Promise.reject(refusal);
+  if (refusal !== undefined) return rejected(refusal);
   const version = options.version === undefined ? undefined : checkVersion(options.version);
   const text = execution.encode(input, 'the input of continueAsNew()');
   if (text !== undefined) execution.end({ id: execution.nextEventId, kind: 'ContinuedAsNew', input: text, version });

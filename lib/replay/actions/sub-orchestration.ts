@@ -51,7 +51,7 @@ export function scheduleSubOrchestration(
     if (execution.lacksOrchestration(name, version)) return never();
     execution.draft.children.push(asked);
   }
-  return execution.openFuture(decided.id, 'child', name, decided).promise;
+  return execution.openFuture(decided.id, 'child', name, { child: decided }).promise;
 }
 
 function checkPolicy(policy: ParentClosePolicy): ParentClosePolicy {

@@ -24,6 +24,7 @@ const ACTIVITY = {
   crashes: 'integer',
   due_at: 'integer',
   scheduled_at: 'integer',
+  last_failure: 'text',
 } as const;
 const KEY = '(instance_id, execution_id, schedule_id)';
 const CLAIMED =
@@ -131,6 +132,14 @@ export class ActivityStatements extends StatementSet {
     return query(
       `UPDATE ${this.tables.activity} SET node = NULL, suspect = NULL WHERE node IN ${this.list(1)} RETURNING instance_id`,
       nodes,
+    );
+  }
+
+  /** The keys of all rows of these instances. */
+  keysOf(ids: string): Statement {
+    return query(
+      `SELECT instance_id, execution_id, schedule_id FROM ${this.tables.activity} WHERE instance_id IN ${this.list(1)}`,
+      ids,
     );
   }
 

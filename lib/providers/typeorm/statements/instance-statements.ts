@@ -18,7 +18,7 @@ export class InstanceStatements extends StatementSet {
       epoch = i.epoch + CASE WHEN i.owner = ${this.p(2)} THEN 0 ELSE 1 END,
       messages_in = i.messages_in + t.own_messages,
       messages_seen = i.messages_seen + t.seen,
-      status = t.status, execution_id = t.execution_id, next_event_id = t.next_event_id, crashes = 0, suspect = NULL, updated_at = ${this.p(3)}
+      status = t.status, execution_id = t.execution_id, next_event_id = t.next_event_id, held = t.held, crashes = 0, suspect = NULL, updated_at = ${this.p(3)}
     FROM ${this.rows(1, {
       id: 'text',
       asked: 'text',
@@ -29,6 +29,7 @@ export class InstanceStatements extends StatementSet {
       status: 'text',
       execution_id: 'integer',
       next_event_id: 'integer',
+      held: 'integer',
     })} AS t
     WHERE i.instance_id = t.id AND i.generation = t.asked AND i.turn = t.turn AND i.status IN ${OPEN}
       AND (i.owner IS NULL OR i.owner = ${this.p(2)} OR i.owner NOT IN (SELECT node FROM ${this.tables.node}))
@@ -49,9 +50,9 @@ export class InstanceStatements extends StatementSet {
   }
 
   private readonly startSql = `INSERT INTO ${this.tables.instance} (instance_id, generation, name, version, status, execution_id,
-      next_event_id, turn, owner, epoch, messages_in, messages_seen, crashes, cancel_requested, parent_instance_id,
+      next_event_id, turn, owner, epoch, messages_in, messages_seen, held, crashes, cancel_requested, parent_instance_id,
       parent_generation, parent_execution_id, parent_schedule_id, engine_format, created_at, updated_at)
-    SELECT id, generation, name, version, 'Pending', 1, 1, 0, NULL, 0, 1, 0, 0, 0, parent_instance_id, parent_generation,
+    SELECT id, generation, name, version, 'Pending', 1, 1, 0, NULL, 0, 1, 0, 0, 0, 0, parent_instance_id, parent_generation,
       parent_execution_id, parent_schedule_id, ${this.p(3)}, ${this.p(2)}, ${this.p(2)}
     FROM ${this.rows(1, {
       id: 'text',
@@ -135,7 +136,7 @@ export class InstanceStatements extends StatementSet {
     },
   ): Statement {
     return query(
-      `UPDATE ${this.tables.instance} SET status = 'Suspended', owner = NULL, suspended_by = ${this.p(4)}, suspended_code = ${this.p(5)},
+      `UPDATE ${this.tables.instance} SET status = 'Suspended', owner = CASE WHEN held > 0 THEN owner END, suspended_by = ${this.p(4)}, suspended_code = ${this.p(5)},
         suspended_reason = ${this.p(6)}, failed_builds = ${this.p(7)}, updated_at = ${this.p(8)}
        WHERE instance_id = ${this.p(1)} AND (${this.p(2)} IS NULL OR generation = ${this.p(2)})
         AND (${this.p(3)} IS NULL OR turn = ${this.p(3)}) AND status NOT IN ${FINAL}
@@ -205,7 +206,7 @@ export class InstanceStatements extends StatementSet {
   countCrash(nodes: string, now: number): Statement {
     return query(
       `UPDATE ${this.tables.instance} SET crashes = crashes + 1
-       WHERE status IN ${OPEN} AND crashes < ${SUSPECT_AFTER_CRASHES} AND owner IN ${this.list(1)} AND (messages_in > messages_seen
+       WHERE status IN ${OPEN} AND crashes < ${SUSPECT_AFTER_CRASHES} AND owner IN ${this.list(1)} AND (messages_in > messages_seen OR held > 0
          OR EXISTS (SELECT 1 FROM ${this.tables.activity} a WHERE a.instance_id = ${this.tables.instance}.instance_id AND a.node IN ${this.list(1)})
          OR EXISTS (SELECT 1 FROM ${this.tables.timer} t WHERE t.instance_id = ${this.tables.instance}.instance_id AND t.fire_at <= ${this.p(2)}))
        RETURNING instance_id`,
@@ -238,6 +239,27 @@ export class InstanceStatements extends StatementSet {
     );
   }
 
+  private readonly keepSql = `UPDATE ${this.tables.instance} AS i SET held = 0, turn = i.turn + 1,
+      owner = CASE WHEN i.status = 'Suspended' THEN NULL ELSE i.owner END
+    FROM ${this.rows(1, { id: 'text', asked: 'text', turn: 'integer' })} AS t
+    WHERE i.instance_id = t.id AND i.generation = t.asked AND i.turn = t.turn AND i.owner = ${this.p(2)} AND i.held > 0
+      AND i.status NOT IN ${FINAL}
+    RETURNING instance_id, generation`;
+
+  /** The fence of activities that get rows outside a turn. */
+  keepHeld(node: string, rows: readonly (readonly Cell[])[]): Statement {
+    return query(this.keepSql, bulk(rows), node);
+  }
+
+  /** Counts a message in for those whose activities these nodes held without rows; their next turn gives them some. */
+  countInLost(nodes: string): Statement {
+    return query(
+      `UPDATE ${this.tables.instance} SET messages_in = messages_in + 1
+       WHERE held > 0 AND owner IN ${this.list(1)} AND status NOT IN ${FINAL} RETURNING instance_id, messages_in`,
+      nodes,
+    );
+  }
+
   /** Graceful: instances of a node that leaves. */
   disown(node: string): Statement {
     return run(`UPDATE ${this.tables.instance} SET owner = NULL, suspect = NULL WHERE owner = ${this.p(1)}`, node);
@@ -245,7 +267,7 @@ export class InstanceStatements extends StatementSet {
 
   load(ids: string): Statement {
     return query(
-      `SELECT instance_id, generation, status, name, version, turn, execution_id, next_event_id, messages_in, messages_seen, crashes,
+      `SELECT instance_id, generation, status, name, version, turn, execution_id, next_event_id, messages_in, messages_seen, held, crashes,
         CASE WHEN owner IN (SELECT node FROM ${this.tables.node}) THEN owner END AS owner,
         parent_instance_id, parent_generation, parent_execution_id, parent_schedule_id, cancel_requested, engine_format
        FROM ${this.tables.instance} WHERE instance_id IN ${this.list(1)}`,
@@ -287,7 +309,9 @@ export class InstanceStatements extends StatementSet {
 
   open(afterId: string, limit: number): Statement {
     return query(
-      `SELECT instance_id, messages_in, messages_seen FROM ${this.tables.instance} WHERE status IN ${OPEN} AND instance_id > ${this.p(1)} ORDER BY instance_id LIMIT ${this.p(2)}`,
+      `SELECT instance_id, messages_in, messages_seen,
+        CASE WHEN held > 0 AND owner IN (SELECT node FROM ${this.tables.node}) THEN 1 ELSE 0 END AS held
+       FROM ${this.tables.instance} WHERE status IN ${OPEN} AND instance_id > ${this.p(1)} ORDER BY instance_id LIMIT ${this.p(2)}`,
       afterId,
       limit,
     );
