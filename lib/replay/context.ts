@@ -9,7 +9,7 @@ import { scheduleOrchestration } from './actions/detached-start.js';
 import { dequeueEvent } from './actions/event-queue.js';
 import { scheduleWait } from './actions/external-event.js';
 import { KvActions } from './actions/kv.js';
-import { refuseOffStand } from './actions/off-stand.js';
+import { mayRecord } from './actions/off-stand.js';
 import { sideEffect } from './actions/side-effect.js';
 import { scheduleSubOrchestration } from './actions/sub-orchestration.js';
 import { scheduleTimer } from './actions/timer.js';
@@ -118,12 +118,12 @@ class ExecutionContext {
   }
 
   newGuid(): string {
-    refuseOffStand(this.execution, 'newGuid()');
+    mayRecord(this.execution, 'newGuid()');
     return newGuid(this.execution);
   }
 
   random(): number {
-    refuseOffStand(this.execution, 'random()');
+    mayRecord(this.execution, 'random()');
     return random(this.execution);
   }
 
@@ -141,6 +141,7 @@ class ExecutionContext {
   }
 
   async shield<T>(fn: () => Promise<T>): Promise<T> {
+    if (!this.execution.mayAct('shield()')) return never<T>();
     this.execution.shieldDepth++;
     try {
       return await fn();

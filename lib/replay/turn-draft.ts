@@ -24,6 +24,8 @@ export interface ScheduledActivity {
   readonly at: number;
 }
 
+const NO_KV: ReadonlyMap<string, Payload | null> = new Map();
+
 /** What one turn adds, before it is committed. Nothing in it is visible outside until then. */
 export class TurnDraft {
   readonly events: HistoryEvent[] = [];
@@ -33,8 +35,7 @@ export class TurnDraft {
   readonly detachedStarts: DetachedStartScheduled[] = [];
   /** Futures of earlier turns that were cancelled in this one. */
   readonly closed: FutureRecord[] = [];
-  /** Keys to their new value; null is a deletion. */
-  readonly kv = new Map<string, Payload | null>();
+  private kvChanges: Map<string, Payload | null> | undefined;
   readonly logs: LogLine[] = [];
   customStatus: Payload | undefined;
   ending: TerminalEvent | undefined;
@@ -42,6 +43,15 @@ export class TurnDraft {
   left: readonly FutureRecord[] = [];
 
   constructor(readonly firstEventId: number) {}
+
+  /** Keys to their new value; null is a deletion. */
+  get kv(): ReadonlyMap<string, Payload | null> {
+    return this.kvChanges ?? NO_KV;
+  }
+
+  changeKv(key: string, value: Payload | null): void {
+    (this.kvChanges ??= new Map()).set(key, value);
+  }
 
   /** Removes what this very turn scheduled: it was never visible, so there is nothing to cancel. */
   forget(scheduleId: number): boolean {

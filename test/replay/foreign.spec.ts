@@ -51,6 +51,11 @@ describe('Awaiting what is not durable', () => {
     ['a custom status', 'setCustomStatus()', (ctx) => ctx.setCustomStatus(1)],
     ['a side effect', 'sideEffect()', (ctx) => ctx.sideEffect(() => 1)],
     ['a GUID', 'newGuid()', (ctx) => ctx.newGuid()],
+    ['chance', 'random()', (ctx) => ctx.random()],
+    ['a read of KV', 'kv.get(k)', (ctx) => ctx.kv.get('k')],
+    ['the keys of KV', 'kv.keys()', (ctx) => ctx.kv.keys()],
+    ['all of KV', 'kv.keys()', (ctx) => ctx.kv.entries()],
+    ['a shield', 'shield()', (ctx) => ctx.shield(async () => 1)],
     ['its end', 'the end of run() (OrchestrationCompleted)', () => undefined],
   ])('that wins a race against a durable timer is reported at what it leads to: %s', async (_, call, act) => {
     const foreign = gate();
@@ -88,6 +93,44 @@ describe('Awaiting what is not durable', () => {
     foreign.open();
     expect((await reported).details).toMatchObject({ call: 'cancel() of timer timer' });
     expect(execution.open.size).toBe(1);
+  });
+});
+
+describe('A value that is asked for off the stand', () => {
+  it.each<[string, (ctx: OrchestrationContext) => unknown, unknown]>([
+    ['newGuid()', (ctx) => ctx.newGuid(), expect.stringMatching(/^[0-9a-f-]{36}$/)],
+    ['random()', (ctx) => ctx.random(), expect.any(Number)],
+    ['kv.get(k)', (ctx) => ctx.kv.get('k'), 'kept'],
+    ['kv.keys()', (ctx) => ctx.kv.keys(), ['k']],
+    ['sideEffect()', (ctx) => ctx.sideEffect(() => 'done'), 'done'],
+  ])('is given, because a throw would end the process, and is of no consequence: %s', async (call, ask, given) => {
+    let context!: OrchestrationContext;
+    const { execution, reported } = await begun(async (ctx) => {
+      context = ctx;
+      ctx.kv.set('k', 'kept');
+      await ctx.scheduleWait('go');
+    });
+    execution.takeDraft();
+    expect(ask(context)).toEqual(given);
+    expect((await reported).details).toMatchObject({ call });
+    expect(execution.takeDraft().events).toEqual([]);
+    // Suspended, and so dead: the next call is not reported again, nor recorded.
+    expect(ask(context)).toEqual(given);
+    expect(execution.takeDraft().events).toEqual([]);
+  });
+
+  it('is refused to the code of another execution, which would record it', async () => {
+    let borrowed!: OrchestrationContext;
+    const owner = await begun(async (ctx) => {
+      borrowed = ctx;
+      await ctx.scheduleWait('go');
+    });
+    const thief = await begun(async (ctx) => ctx.scheduleActivity('a', [borrowed.newGuid()]));
+    expect((await owner.reported).details).toMatchObject({ call: 'newGuid()' });
+    expect(thief.execution.ending).toMatchObject({
+      kind: 'OrchestrationFailed',
+      failure: { code: 'ERR_DURABLE_FOREIGN_AWAIT' },
+    });
   });
 });
 

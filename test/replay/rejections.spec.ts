@@ -9,8 +9,11 @@ const directory = temporaryDirectory();
 beforeAll(() => buildInto(directory.path));
 afterAll(() => directory.remove());
 
-/** A process that runs `body` as an orchestration with the activities `bad` (fails) and `slow`, and prints what came of it. */
-const script = (name: string, body: string): string => `
+/**
+ * A process that runs `body` as an orchestration with the activities `bad`, which fails, and `slow`, which answers when `bad`
+ * has failed, and prints what came of it.
+ */
+const script = (name: string, body: string, inputs: readonly unknown[], during: string): string => `
 import { DurableClient } from './lib/client/index.js';
 import { TypeOrmProvider } from './lib/providers/typeorm/index.js';
 import { DurableRuntime, Registry } from './lib/runtime/index.js';
@@ -19,7 +22,16 @@ const registry = new Registry();
 const run = ${body};
 registry.addOrchestration({ name: 'Program', create: () => ({ run }) });
 registry.addActivity({ name: 'bad', run: async () => { throw new Error('boom'); } });
-registry.addActivity({ name: 'slow', run: () => new Promise((resolve) => setTimeout(resolve, 50, 'slow')) });
+registry.addActivity({
+  name: 'slow',
+  run: async () => {
+    await until(async () => {
+      const { items } = await client.management.readExecutionHistory('i-0');
+      return items.some(({ kind }) => kind === 'ActivityFailed');
+    });
+    return 'slow';
+  },
+});
 const provider = new TypeOrmProvider({ storage: { type: 'better-sqlite3', database: '${name}.sqlite' } });
 const lines = [];
 const at = (level) => (message) => void lines.push(level + ': ' + message);
@@ -28,29 +40,46 @@ const runtime = new DurableRuntime({ provider, registry, log });
 await runtime.start();
 const client = new DurableClient(runtime);
 const listeners = process.listenerCount('unhandledRejection') + process.listenerCount('rejectionHandled');
-await client.startOrchestration('Program', undefined, { instanceId: 'i-1' });
-let status;
-for (;;) {
-  status = await client.getOrchestrationStatus('i-1');
-  if (['Completed', 'Failed', 'Suspended'].includes(status.status)) break;
-  await new Promise((resolve) => setTimeout(resolve, 5));
+const ended = [];
+for (const [index, input] of ${JSON.stringify(inputs)}.entries()) {
+  const id = 'i-' + index;
+  await client.startOrchestration('Program', input, { instanceId: id });
+  await (${during})(client, id);
+  await until(async () => {
+    ended[index] = await client.getOrchestrationStatus(id);
+    return !['Pending', 'Running'].includes(ended[index].status);
+  });
 }
 const left = process.listenerCount('unhandledRejection') + process.listenerCount('rejectionHandled') - listeners;
 await runtime.stop();
-console.log(JSON.stringify({ status: status.status, lines, left }));
+const reasons = ended.map(({ suspension }) => suspension?.reason);
+console.log(JSON.stringify({ status: ended[0].status, reasons, lines, left }));
+
+async function until(holds) {
+  while (!(await holds())) await new Promise((resolve) => setImmediate(resolve));
+}
 `;
 
 interface Ran {
   readonly code: number | null;
+  /** Of the first instance. */
   readonly status?: string;
+  /** Why each was suspended. */
+  readonly reasons?: readonly (string | null)[];
   readonly lines?: readonly string[];
   readonly left?: number;
   readonly errors: string;
 }
 
-async function inOwnProcess(name: string, body: string): Promise<Ran> {
+/** One instance for each of `inputs`; `during` is what a client does to it. */
+async function inOwnProcess(
+  name: string,
+  body: string,
+  inputs: readonly unknown[] = [null],
+  during = '() => undefined',
+): Promise<Ran> {
   const file = join(directory.path, `${name}.mjs`);
-  writeFileSync(file, script(name, body));
+  writeFileSync(file, script(name, body, inputs, during));
   const child = spawn(process.execPath, [file], { cwd: directory.path, env: { ...process.env, NODE_OPTIONS: '' } });
   let output = '';
   let errors = '';
@@ -114,5 +143,64 @@ describe('A helper promise that rejects', () => {
       }`,
     );
     expect(ran).toMatchObject({ code: 0, status: 'Suspended', errors: '' });
+  });
+});
+
+describe('A call off the stand, in code nobody awaits,', () => {
+  const CALLS = [
+    'kv.get(k)',
+    'kv.keys()',
+    'newGuid()',
+    'random()',
+    'sideEffect()',
+    'scheduleActivity(slow)',
+    'shield()',
+  ];
+  const CALL = `({
+    'kv.get(k)': () => ctx.kv.get('k').length,
+    'kv.keys()': () => ctx.kv.keys(),
+    'newGuid()': () => ctx.newGuid(),
+    'random()': () => ctx.random(),
+    'sideEffect()': () => ctx.sideEffect(() => ({ done: true })).done,
+    'scheduleActivity(slow)': () => ctx.scheduleActivity('slow'),
+    'shield()': () => ctx.shield(async () => undefined),
+  })[call]`;
+
+  it.each([
+    ['a helper', `(async () => { await tick(); call(); })()`],
+    ['a bare callback', `setImmediate(() => setImmediate(call))`],
+  ])('suspends its instance, names the call and does not end the process: %s', async (kind, act) => {
+    const ran = await inOwnProcess(
+      `off-stand-${kind.replace(' ', '-')}`,
+      `async (ctx, call) => {
+        ctx.kv.set('k', 'kept');
+        const tick = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+        await ((call) => void ${act})(${CALL});
+        await ctx.scheduleTimer('1h');
+      }`,
+      CALLS,
+    );
+    expect(ran).toMatchObject({ code: 0, errors: '' });
+    expect(ran.reasons).toEqual(CALLS.map((call) => expect.stringContaining(call)));
+  });
+});
+
+describe('continueAsNew() after a cancellation', () => {
+  it('is refused, and leaves no rejection that nobody handled', async () => {
+    const ran = await inOwnProcess(
+      'continued-after-cancellation',
+      `async (ctx) => {
+        const caught = await ctx.scheduleTimer('1h').catch((error) => error);
+        void ctx.continueAsNew();
+        return String(await ctx.continueAsNew().catch((error) => error === caught));
+      }`,
+      [null],
+      `async (client, id) => {
+        await until(async () => (await client.management.readExecutionHistory(id)).items.length > 0);
+        await client.cancelInstance(id);
+      }`,
+    );
+    expect(ran).toMatchObject({ code: 0, status: 'Completed', errors: '' });
+    expect(ran.lines!.filter((line) => /^(warn|error)/.test(line))).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { checkName } from '../../core/identifiers.js';
 import type { Execution } from '../execution.js';
-import { refuseOffStand } from './off-stand.js';
+import { mayRecord } from './off-stand.js';
 
 /** Key-value state of the instance. Survives replay and continue-as-new; clients read the committed values. */
 export interface DurableKv {
@@ -19,7 +19,7 @@ export class KvActions implements DurableKv {
   constructor(private readonly execution: Execution) {}
 
   get<T>(key: string): T | undefined {
-    refuseOffStand(this.execution, `kv.get(${key})`);
+    mayRecord(this.execution, `kv.get(${key})`);
     const text = this.execution.kv.get(key);
     return text === undefined ? undefined : (this.execution.decode(text, `KV value ${key}`) as T);
   }
@@ -36,7 +36,7 @@ export class KvActions implements DurableKv {
     const decided = execution.decide(asked);
     if (decided === undefined) return;
     execution.kv.set(key, decided.value);
-    execution.draft.kv.set(key, decided.value);
+    execution.draft.changeKv(key, decided.value);
   }
 
   delete(key: string): void {
@@ -54,7 +54,7 @@ export class KvActions implements DurableKv {
   }
 
   keys(): string[] {
-    refuseOffStand(this.execution, 'kv.keys()');
+    mayRecord(this.execution, 'kv.keys()');
     return [...this.execution.kv.keys()].sort();
   }
 
@@ -64,6 +64,6 @@ export class KvActions implements DurableKv {
 
   private remove(key: string): void {
     this.execution.kv.delete(key);
-    this.execution.draft.kv.set(key, null);
+    this.execution.draft.changeKv(key, null);
   }
 }

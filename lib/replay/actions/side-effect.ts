@@ -3,13 +3,13 @@ import { InvalidOptionError } from '../../core/errors.js';
 import { errorOf, failureOf } from '../../core/failure.js';
 import type { SideEffectRecorded } from '../../core/history-event.js';
 import type { Execution } from '../execution.js';
-import { refuseOffStand } from './off-stand.js';
+import { mayRecord } from './off-stand.js';
 
 type Outcome = Pick<SideEffectRecorded, 'value' | 'failure'>;
 
 /** Runs `fn` once and records what it returns or throws; runs it again only if its turn was never committed. */
 export function sideEffect<T>(execution: Execution, fn: () => T): T {
-  refuseOffStand(execution, 'sideEffect()');
+  if (!mayRecord(execution, 'sideEffect()')) return fn();
   const outcome = execution.boundByHistory ? {} : runNow(execution, fn);
   const decided = execution.decide({ id: execution.nextEventId, kind: 'SideEffectRecorded', ...outcome });
   if (decided === undefined) throw execution.fault!;
