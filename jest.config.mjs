@@ -7,6 +7,7 @@ export default {
   moduleNameMapper: {
     '^nest-durable$': '<rootDir>/lib/index.ts',
     '^nest-durable/provider$': '<rootDir>/lib/provider/index.ts',
+    '^nest-durable/testing$': '<rootDir>/lib/testing/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {

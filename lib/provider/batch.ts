@@ -172,6 +172,10 @@ export interface SuspendItem {
   readonly buildId: string | null;
 }
 
+/**
+ * Sends the instance a `continue` message: what came due while it was suspended is in no node's memory any more, and whoever
+ * finds the message looks.
+ */
 export interface ResumeItem {
   readonly kind: 'resume';
   readonly instanceId: string;

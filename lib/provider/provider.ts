@@ -19,6 +19,8 @@ export interface Provider {
   readonly name: string;
   /** Batches that may be in flight at once, each on a lane of its own. At least 1. */
   readonly lanes: number;
+  /** Items that wait for one lane before turns go to another. At least 1; a large one makes fewer and larger batches. */
+  readonly laneFill: number;
 
   /** Connects, checks settings, migrates under a lock. @throws StorageError with a code for what is wrong and what to do. */
   open(): Promise<void>;

@@ -14,12 +14,12 @@ export interface Placement {
   /** Run here without a row, as soon as the turn is committed. */
   readonly begun: readonly HeldActivity[];
   /** Held before this turn, and not after it. */
-  readonly over: ReadonlySet<number>;
+  readonly over: readonly number[];
   /** How many the instance holds after this turn. */
   readonly held: number;
 }
 
-const NOTHING: ReadonlySet<number> = new Set();
+const NONE: readonly never[] = Object.freeze([]);
 
 export function placeActivities(
   live: LiveInstance,
@@ -28,58 +28,70 @@ export function placeActivities(
   reserve: Reserve,
   now: number,
 ): Placement {
-  if (draft.ending !== undefined) return { rows: [], begun: [], over: NOTHING, held: 0 };
+  if (draft.ending !== undefined) return { rows: NONE, begun: NONE, over: NONE, held: 0 };
   const over = heldNoMore(live, turn, draft);
-  const rows = rowsOwed(live, over, now);
+  const rows = live.owesRows ? rowsOwed(live, over, now) : [];
   const begun: HeldActivity[] = [];
   for (const activity of draft.activities) {
     const { name, tag = null } = activity.event;
     // What was caught in a crash runs from a row, which counts the next one (protocol 8).
-    if (live.crashes === 0 && reserve(name, tag)) begun.push({ ...fields(live, activity), claim: 0, scheduledAt: now });
-    else rows.push({ ...fields(live, activity), dueAt: now, scheduledAt: now, lastFailure: null, claimed: false });
+    if (live.crashes === 0 && reserve(name, tag)) begun.push(heldActivity(live, activity, now));
+    else rows.push(newRow(live, activity, now, now, 0));
   }
-  return { rows, begun, over, held: live.held.size - over.size + begun.length };
+  return { rows, begun, over, held: live.held.size - over.length + begun.length };
 }
 
-function heldNoMore(live: LiveInstance, turn: Turn, draft: TurnDraft): Set<number> {
-  const over = new Set<number>();
+function heldNoMore(live: LiveInstance, turn: Turn, draft: TurnDraft): number[] {
+  const over: number[] = [];
+  if (live.held.size === 0) return over;
   for (const { message, claim } of turn.volatile) {
-    if (claim === 0 && message.kind === 'activity-completion' && live.held.has(message.scheduleId))
-      over.add(message.scheduleId);
+    if (claim !== 0 || message.kind !== 'activity-completion') continue;
+    const { scheduleId } = message;
+    // A loser that was cancelled in this very turn is among the closed ones, too.
+    if (live.held.has(scheduleId) && !draft.closed.some(({ id }) => id === scheduleId)) over.push(scheduleId);
   }
-  for (const { id } of draft.closed) if (live.held.has(id)) over.add(id);
+  for (const { id } of draft.closed) if (live.held.has(id)) over.push(id);
   return over;
 }
 
 /** Rows for failed attempts that are tried again, and for what a node that died held. Adds the former to `over`. */
-function rowsOwed(live: LiveInstance, over: Set<number>, now: number): NewActivity[] {
+function rowsOwed(live: LiveInstance, over: number[], now: number): NewActivity[] {
   const rows: NewActivity[] = [];
-  if (live.held.needRows) {
-    for (const row of live.held.rowsNeeded()) {
-      if (over.has(row.scheduleId)) continue;
-      rows.push(row);
-      over.add(row.scheduleId);
-    }
+  for (const row of live.held.rowsNeeded()) {
+    if (over.includes(row.scheduleId)) continue;
+    rows.push(row);
+    over.push(row.scheduleId);
   }
   for (const id of live.lost) {
     const activity = live.execution.open.get(id)?.activity;
-    if (activity === undefined) continue;
-    const { at } = activity;
-    rows.push({
-      ...fields(live, activity),
-      crashes: 1,
-      dueAt: now,
-      scheduledAt: at,
-      lastFailure: null,
-      claimed: false,
-    });
+    if (activity !== undefined) rows.push(newRow(live, activity, now, activity.at, 1));
   }
   return rows;
 }
 
-const fields = (live: LiveInstance, { event, options }: ScheduledActivity) => ({
+// Both are written out: on the hot path a spread costs as much as all the rest.
+const heldActivity = (live: LiveInstance, { event, options }: ScheduledActivity, now: number): HeldActivity => ({
   instanceId: live.instanceId,
   generation: live.generation,
+  executionId: live.execution.executionId,
+  scheduleId: event.id,
+  claim: 0,
+  name: event.name,
+  args: event.args,
+  options: optionsText(options),
+  tag: event.tag ?? null,
+  attempt: 1,
+  crashes: 0,
+  scheduledAt: now,
+});
+
+const newRow = (
+  live: LiveInstance,
+  { event, options }: ScheduledActivity,
+  dueAt: number,
+  scheduledAt: number,
+  crashes: number,
+): NewActivity => ({
   executionId: live.execution.executionId,
   scheduleId: event.id,
   name: event.name,
@@ -87,7 +99,11 @@ const fields = (live: LiveInstance, { event, options }: ScheduledActivity) => ({
   options: optionsText(options),
   tag: event.tag ?? null,
   attempt: 1,
-  crashes: 0,
+  crashes,
+  dueAt,
+  scheduledAt,
+  lastFailure: null,
+  claimed: false,
 });
 
 const optionTexts = new WeakMap<ResolvedActivityOptions, string | null>();

@@ -55,7 +55,7 @@ export class ActivityPool {
   private readonly queue: ClaimedActivity[] = [];
   private readonly suspects: ClaimedActivity[] = [];
   private suspectRuns = false;
-  private readonly running = new Map<string, Attempt>();
+  private readonly running = new Map<ClaimedActivity, Attempt>();
   /** Claims given up or completed by items of their own that are on their way. */
   private readonly leaving = new Set<string>();
   /** Claims that came while the store was asked what this node holds. */
@@ -247,7 +247,7 @@ export class ActivityPool {
 
   private run(activity: ClaimedActivity): void {
     const attempt: Attempt = { activity, context: new AttemptContext(activity), over: false };
-    this.running.set(keyOf(activity), attempt);
+    this.running.set(activity, attempt);
     const options = activity.options === null ? NO_OPTIONS : (JSON.parse(activity.options) as ResolvedActivityOptions);
     const refusal = this.refusal(activity, options);
     if (refusal !== undefined) return this.failed(attempt, refusal, { ...options, retry: undefined });
@@ -335,7 +335,7 @@ export class ActivityPool {
   private close(attempt: Attempt): void {
     attempt.over = true;
     attempt.cancelTimeout?.();
-    this.running.delete(keyOf(attempt.activity));
+    this.running.delete(attempt.activity);
     if (attempt.activity.crashes >= SUSPECT_AFTER_CRASHES) this.suspectRuns = false;
     if (this.queue.length > 0 || this.suspects.length > 0 || this.moreInStore) this.pump();
     if (this.running.size === 0) for (const resolve of this.whenIdle.splice(0)) resolve();
@@ -416,14 +416,14 @@ export class ActivityPool {
 
   /** The schedule is closed: whoever works on it is told, what waits is dropped. */
   cancel(instanceId: string, generation: string, { executionId, scheduleId }: ScheduleKey, reason: Error): void {
-    const key = keyOf({ instanceId, generation, executionId, scheduleId });
-    const attempt = this.running.get(key);
-    if (attempt !== undefined) {
-      attempt.context.abort(reason);
-      return;
-    }
+    const isMeant = (activity: ClaimedActivity): boolean =>
+      activity.scheduleId === scheduleId &&
+      activity.executionId === executionId &&
+      activity.generation === generation &&
+      activity.instanceId === instanceId;
+    for (const [activity, { context }] of this.running) if (isMeant(activity)) return context.abort(reason);
     for (const queue of [this.queue, this.suspects]) {
-      const index = queue.findIndex((activity) => keyOf(activity) === key);
+      const index = queue.findIndex(isMeant);
       if (index >= 0) queue.splice(index, 1);
     }
   }

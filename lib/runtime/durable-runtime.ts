@@ -374,6 +374,7 @@ export class DurableRuntime {
     const { pollBusyMs, pollIdleMs, ports } = this.options;
     if (this.stopSignal.signal.aborted) return;
     const ms = ports.clock.now() < this.busyUntil ? pollBusyMs : pollIdleMs;
+    this.cancelPoll?.(); // a node that joined again had one
     this.cancelPoll = ports.setTimer(() => void this.poll(), ms, { unref: true });
   }
 
@@ -446,24 +447,32 @@ export class DurableRuntime {
     const { log } = this.options;
     log.error(`the node ${this.node} was declared dead: it drops what it held and joins again`);
     const worked = this.runsHere;
-    this.loop.abandon();
-    this.pool.abandon();
-    this.timers.stop();
+    this.dropWork();
     this.rejoining = this.joinAgain(worked).finally(() => {
       this.rejoining = undefined;
     });
   }
 
+  private dropWork(): void {
+    this.loop.abandon();
+    this.pool.abandon();
+    this.timers.stop();
+  }
+
   private async joinAgain(worked: boolean): Promise<void> {
     const { log, ports } = this.options;
-    for (;;) {
+    // Names under which it did not get to work: what they own nobody else would take over while their leases last.
+    const given: string[] = [];
+    while (this.state !== 'stopped') {
       try {
         await this.join();
         if (!worked || this.stopSignal.signal.aborted) return;
-        await this.provider.takeOver(this.node, [], ports.clock.now());
+        await this.provider.takeOver(this.node, given, ports.clock.now());
         return await this.beginWork();
       } catch (error) {
         log.warn(`cannot join again, trying: ${String(error)}`);
+        given.push(this.node);
+        this.dropWork();
         await new Promise<void>((resolve) => ports.setTimer(resolve, 1_000));
       }
     }

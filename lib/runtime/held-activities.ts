@@ -6,58 +6,47 @@ export interface HeldActivity extends ClaimedActivity {
   claim: number;
 }
 
-interface Entry {
-  readonly activity: HeldActivity;
-  /** It does not run any more: the row it needs. */
-  row?: NewActivity;
-}
-
 /**
  * The open activities of one live instance that have no row: their record is the event in the history. Results and failed
  * attempts enter through the owner's own turn, which is why an instance that holds some never leaves the cache.
  */
 export class HeldActivities {
-  private readonly entries = new Map<number, Entry>();
-  private waiting = 0;
+  private readonly running = new Map<number, HeldActivity>();
+  /** Those that do not run any more: the rows they need. */
+  private rows: Map<number, NewActivity> | undefined;
 
   get size(): number {
-    return this.entries.size;
+    return this.running.size;
   }
 
   /** Some need a row, which the next turn gives them. */
   get needRows(): boolean {
-    return this.waiting > 0;
+    return this.rows !== undefined && this.rows.size > 0;
   }
 
   has(scheduleId: number): boolean {
-    return this.entries.has(scheduleId);
+    return this.running.has(scheduleId);
   }
 
   add(activity: HeldActivity): void {
-    this.entries.set(activity.scheduleId, { activity });
+    this.running.set(activity.scheduleId, activity);
   }
 
   /** Its outcome is recorded, it was cancelled, or it has a row now. */
   remove(scheduleId: number): void {
-    const entry = this.entries.get(scheduleId);
-    if (entry === undefined) return;
-    if (entry.row !== undefined) this.waiting--;
-    this.entries.delete(scheduleId);
+    this.running.delete(scheduleId);
+    this.rows?.delete(scheduleId);
   }
 
   clear(): void {
-    this.entries.clear();
-    this.waiting = 0;
+    this.running.clear();
+    this.rows = undefined;
   }
 
   /** A failed attempt, to be tried again from `dueAt` on. False: it is held no more. */
   retry(activity: HeldActivity, dueAt: number, failure: Failure): boolean {
-    return this.lay(activity, {
-      ...rowOf(activity, dueAt),
-      attempt: activity.attempt + 1,
-      crashes: 0,
-      lastFailure: failure,
-    });
+    const row = rowOf(activity, dueAt);
+    return this.lay(activity, { ...row, attempt: activity.attempt + 1, crashes: 0, lastFailure: failure });
   }
 
   /** Handed back unrun. */
@@ -66,20 +55,19 @@ export class HeldActivities {
   }
 
   private lay(activity: HeldActivity, row: NewActivity): boolean {
-    const entry = this.entries.get(activity.scheduleId);
-    if (entry?.activity !== activity) return false;
-    if (entry.row === undefined) this.waiting++;
-    entry.row = row;
+    if (this.running.get(activity.scheduleId) !== activity) return false;
+    (this.rows ??= new Map()).set(activity.scheduleId, row);
     return true;
   }
 
-  *rowsNeeded(): Iterable<NewActivity> {
-    for (const { row } of this.entries.values()) if (row !== undefined) yield row;
+  rowsNeeded(): Iterable<NewActivity> {
+    return this.rows?.values() ?? [];
   }
 
   /** Rows for all of them, those that run claimed by this node; from here on they are activities like any other. */
   giveRows(now: number): NewActivity[] {
-    const rows = [...this.entries.values()].map(({ activity, row }) => {
+    const rows = [...this.running.values()].map((activity) => {
+      const row = this.rows?.get(activity.scheduleId);
       if (row !== undefined) return row;
       activity.claim = 1;
       return { ...rowOf(activity, now), claimed: true };

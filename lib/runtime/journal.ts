@@ -24,6 +24,8 @@ interface Lane {
   readonly index: number;
   seq: number;
   queue: Entry[];
+  /** Items in the queue and on their way. */
+  load: number;
   busy: boolean;
 }
 
@@ -80,6 +82,7 @@ export class Journal {
       index,
       seq: 0,
       queue: [],
+      load: 0,
       busy: false,
     }));
     for (const entry of waiting) this.carryOver(entry);
@@ -110,11 +113,24 @@ export class Journal {
   }
 
   private enqueue(entry: Entry): void {
-    const lane = this.lanes[this.lanes.length === 1 ? 0 : laneOf(entry.item, this.lanes.length)]!;
+    const lane = this.laneFor(entry.item);
     lane.queue.push(entry);
+    lane.load++;
     if (lane.busy) return;
     lane.busy = true;
     this.ports.immediate(() => void this.pump(lane));
+  }
+
+  /**
+   * What clients send keeps its order on the first lane. A turn may go to any: an instance has one at a time. Only the first
+   * turn of a start that is on its way shares its batch.
+   */
+  private laneFor(item: BatchItem): Lane {
+    const [first] = this.lanes as [Lane, ...Lane[]];
+    if (item.kind !== 'turn' || item.expectedTurn === 0 || first.load < this.provider.laneFill) return first;
+    let least = first;
+    for (const lane of this.lanes) if (lane.load < least.load) least = lane;
+    return least;
   }
 
   private async pump(lane: Lane): Promise<void> {
@@ -122,6 +138,7 @@ export class Journal {
       await this.gather();
       const batch = takeBatch(lane.queue);
       const diskMs = await this.write(lane, batch);
+      lane.load -= batch.length;
       // At most half of the event loop belongs to a slow disk (protocol 16); a large batch may take a little longer.
       if (diskMs > SLOW_DISK_MS + batch.length * SLOW_DISK_MS_PER_ITEM)
         await this.pause(Math.min(diskMs, MAX_PAUSE_MS));
@@ -257,15 +274,6 @@ function sizeOf(item: BatchItem): number {
     default:
       return 0;
   }
-}
-
-/** What concerns one instance stays on one lane, so that a sender's messages keep their order. */
-function laneOf(item: BatchItem, lanes: number): number {
-  if (!('instanceId' in item)) return 0;
-  let hash = 0;
-  for (let index = 0; index < item.instanceId.length; index++)
-    hash = (hash * 31 + item.instanceId.charCodeAt(index)) >>> 0;
-  return hash % lanes;
 }
 
 const isRetryable = (error: unknown): boolean => isDurableError(error) && error.retryable;

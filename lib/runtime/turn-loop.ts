@@ -59,6 +59,7 @@ export interface TurnLoopDeps {
 const LOAD_BATCH = 100;
 const READ_LIMIT = 1_000;
 const RETRY_MS = 100;
+const TOUCH_AFTER_MS = 100;
 const NONE: readonly never[] = Object.freeze([]);
 const NOTHING = (): void => undefined;
 
@@ -379,8 +380,11 @@ export class TurnLoop {
     if (this.live.size > this.options.cacheSize) this.evictBeyond(this.options.cacheSize);
   }
 
+  /** The map is in the order of use, to within a moment: moving an entry at every turn would cost more than it tells. */
   private touch(live: LiveInstance): void {
-    live.lastUsedAt = this.deps.ports.clock.now();
+    const now = this.deps.ports.clock.now();
+    if (now - live.lastUsedAt < TOUCH_AFTER_MS) return;
+    live.lastUsedAt = now;
     this.live.delete(live.instanceId);
     this.live.set(live.instanceId, live);
   }
@@ -579,10 +583,10 @@ export class TurnLoop {
       held.add(activity);
       pool.add(activity);
     }
-    for (const { kind, id } of [...draft.closed, ...draft.left]) {
-      if (kind === 'activity')
-        pool.cancel(instanceId, generation, { executionId, scheduleId: id }, new Error('the activity was cancelled'));
-    }
+    for (const futures of [draft.closed, draft.left])
+      for (const { kind, id } of futures)
+        if (kind === 'activity')
+          pool.cancel(instanceId, generation, { executionId, scheduleId: id }, new Error('the activity was cancelled'));
     for (const { dueAt } of rows) pool.expect(dueAt);
   }
 

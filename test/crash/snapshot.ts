@@ -71,9 +71,9 @@ const HOLDING =
 function heldActivities(db: Sqlite.Database): string[] {
   const histories = db
     .prepare(
-      `SELECT h.instance_id, h.execution_id, h.events FROM durable_history h JOIN durable_instance i
-       ON i.instance_id = h.instance_id AND i.execution_id = h.execution_id
-       WHERE h.instance_id IN (${HOLDING}) ORDER BY h.instance_id, h.first_event_id`,
+      `SELECT i.instance_id, h.execution_id, h.events FROM durable_history h JOIN durable_instance i
+       ON i.no = h.no AND i.execution_id = h.execution_id
+       WHERE i.instance_id IN (${HOLDING}) ORDER BY i.instance_id, h.first_event_id`,
     )
     .all() as { instance_id: string; execution_id: number; events: string }[];
   const open = new Set<string>();
@@ -90,7 +90,11 @@ function heldActivities(db: Sqlite.Database): string[] {
 function recordedOutcomes(db: Sqlite.Database): Set<string> {
   const busy = `instance_id IN (SELECT instance_id FROM durable_activity UNION ${HOLDING})`;
   const recorded = new Set<string>();
-  const histories = db.prepare(`SELECT instance_id, execution_id, events FROM durable_history WHERE ${busy}`).all();
+  const histories = db
+    .prepare(
+      `SELECT instance_id, h.execution_id, events FROM durable_history h JOIN durable_instance i ON i.no = h.no WHERE ${busy}`,
+    )
+    .all();
   for (const row of histories as { instance_id: string; execution_id: number; events: string }[]) {
     for (const event of JSON.parse(row.events) as HistoryEvent[]) {
       if (event.kind !== 'ActivityCompleted' && event.kind !== 'ActivityFailed') continue;

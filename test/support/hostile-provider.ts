@@ -24,6 +24,7 @@ export interface Hostility {
  */
 export class HostileProvider implements Provider {
   readonly lanes: number;
+  readonly laneFill: number;
   /** What was done, so that a test can see that it was tried at all. */
   readonly done = { failedBefore: 0, failedAfter: 0, refused: 0, commits: 0 };
   private readonly refusals = new WeakMap<BatchItem, boolean>();
@@ -35,6 +36,7 @@ export class HostileProvider implements Provider {
     { lanes, ...hostility }: Hostility,
   ) {
     this.lanes = lanes ?? inner.lanes;
+    this.laneFill = lanes === undefined ? inner.laneFill : 1;
     this.settings = { failBefore: 0.15, failAfter: 0.15, refuse: 0.15, slowReads: true, ...hostility };
   }
 

@@ -21,7 +21,8 @@ import type {
 } from '../../provider/batch.js';
 import type { Row, Script, Statement } from './dialect.js';
 import { claimedActivityOf, messageCells } from './rows.js';
-import type { Cell } from './statements/statement-set.js';
+import { likely, type Cell } from './statements/statement-set.js';
+import type { RowNumbers } from './row-numbers.js';
 import type { Statements } from './statements/statements.js';
 
 const ACCEPTED: Verdict = Object.freeze({ kind: 'accepted' });
@@ -29,10 +30,16 @@ const REFUSED: Verdict = Object.freeze({ kind: 'refused' });
 const MAX_FAILED_BUILDS = 8;
 
 /** One journal batch as one transaction: lane, fence, then only rows of what was accepted. */
-export function* commitScript(sql: Statements, node: string, lane: number, batch: Batch): Script<BatchResult> {
+export function* commitScript(
+  sql: Statements,
+  node: string,
+  lane: number,
+  batch: Batch,
+  numbers: RowNumbers,
+): Script<BatchResult> {
   const earlier = yield* enterLane(sql, node, lane, batch.seq);
   if (earlier !== undefined) return resolved(batch, earlier);
-  const commit = new Commit(sql, node, batch);
+  const commit = new Commit(sql, node, batch, numbers);
   const result = yield* commit.run();
   const exceptions = result.verdicts.flatMap((verdict, index) =>
     isPlainAcceptance(verdict) ? [] : [[index, stripped(verdict)]],
@@ -74,7 +81,11 @@ interface Posted extends AddressedMessage {
 class Commit {
   private readonly verdicts: Verdict[];
   private readonly turns: TurnItem[] = [];
+  /** The number of each row in `turns`, by which histories are kept. */
+  private readonly numbers: number[] = [];
   private readonly posts: Posted[] = [];
+  private readonly arrived = new Set<Posted>();
+  private readonly inboxes = new Map<string, { readonly generation: string; lastSeq: number }>();
   private readonly messageRows: Cell[][] = [];
   /** By generation: the starts of this batch whose first turn is not in it, too. */
   private readonly startMessages = new Map<string, Cell[]>();
@@ -86,6 +97,7 @@ class Commit {
     private readonly sql: Statements,
     private readonly node: string,
     private readonly batch: Batch,
+    private readonly rowNumbers: RowNumbers,
   ) {
     this.verdicts = batch.items.map(() => ACCEPTED);
   }
@@ -119,19 +131,51 @@ class Commit {
     const asked = new Map<string, [TurnItem, number]>();
     for (const [item, index] of this.itemsOf('turn')) asked.set(lifeOf(item), [item, index]);
     if (asked.size === 0) return;
+    for (const [, index] of asked.values()) this.verdicts[index] = REFUSED;
+    yield* this.fencePlain(asked);
+    if (asked.size === 0) return;
     // Rows are touched in the order of their ids, so that two journals never wait for each other in a circle.
     const rows = [...asked.values()].map(([item]) => fenceRow(item)).sort(byId);
-    const accepted = yield this.sql.instances.fence(this.node, this.batch.now, rows);
-    for (const [, index] of asked.values()) this.verdicts[index] = REFUSED;
-    for (const row of accepted) {
+    for (const row of yield this.sql.instances.fence(this.node, this.batch.now, rows)) {
       const [item, index] = asked.get(lifeOfRow(row))!;
-      this.turns.push(item);
-      this.verdicts[index] = ACCEPTED;
+      const no = row['no'] as number;
+      this.rowNumbers.remember(item.generation, no);
+      this.accept(item, index, no);
       if (item.consumed[0] === 1) this.startMessages.delete(item.generation);
       if (item.toItself !== undefined)
         this.store(item.instanceId, item.generation, row['messages_in'] as number, item.toItself);
-      for (const message of item.messages) this.posts.push({ ...message, item: -1 });
     }
+  }
+
+  /**
+   * Turns that only go on: their instance stays with this node and took no stored message. Most are, and their rows are
+   * found by number and change in a few columns; what does not fit is asked again with the others.
+   */
+  private *fencePlain(asked: Map<string, [TurnItem, number]>): Script<void> {
+    const byNumber = new Map<number, [TurnItem, number]>();
+    const rows: Cell[][] = [];
+    for (const entry of asked.values()) {
+      const [item] = entry;
+      const no = this.rowNumbers.of(item.generation);
+      if (no === undefined || !isPlain(item)) continue;
+      byNumber.set(no, entry);
+      rows.push([no, item.generation, item.expectedTurn, item.nextEventId, item.held]);
+    }
+    if (rows.length === 0) return;
+    rows.sort((a, b) => (a[0] as number) - (b[0] as number));
+    for (const row of yield this.sql.instances.fencePlain(this.node, this.batch.now, rows)) {
+      const no = row['no'] as number;
+      const [item, index] = byNumber.get(no)!;
+      asked.delete(lifeOf(item));
+      this.accept(item, index, no);
+    }
+  }
+
+  private accept(item: TurnItem, index: number, no: number): void {
+    this.turns.push(item);
+    this.numbers.push(no);
+    this.verdicts[index] = ACCEPTED;
+    for (const message of item.messages) this.posts.push({ ...message, item: -1 });
   }
 
   private *startAsked(): Script<void> {
@@ -159,7 +203,11 @@ class Commit {
 
   /** The lives that began; of several starts of one id at most one. */
   private *insert(rows: readonly Cell[][]): Script<ReadonlySet<string>> {
-    const inserted = yield this.sql.instances.start(this.batch.now, ENGINE_FORMAT, [...rows].sort(byId));
+    const sorted = [...rows].sort(byId);
+    const inserted = yield likely(
+      this.sql.instances.start(this.batch.now, ENGINE_FORMAT, sorted),
+      sorted.map(([id, generation]) => ({ instance_id: id, generation })),
+    );
     return new Set(inserted.map(lifeOfRow));
   }
 
@@ -216,7 +264,7 @@ class Commit {
       ),
     );
     for (const [item, index] of items) {
-      if (done.has(keyOf(item))) this.postCompletion(item);
+      if (done.delete(keyOf(item))) this.postCompletion(item);
       else this.verdicts[index] = REFUSED;
     }
   }
@@ -236,7 +284,7 @@ class Commit {
       if (row === undefined) {
         const why = yield* this.whyNot(item.instanceId);
         if (why.kind !== 'accepted') this.verdicts[index] = why; // an instance that runs already is resumed
-      }
+      } else this.posts.push({ instanceId: item.instanceId, message: { kind: 'continue' }, item: -1 });
     }
     for (const [item, index] of this.itemsOf('suspect')) {
       const [row] = yield this.sql.instances.markSuspect(
@@ -281,6 +329,7 @@ class Commit {
     // A generation and "whichever it is" are counted apart: one statement must not meet the same row twice.
     yield* this.count(this.posts.filter((post) => post.generation !== undefined));
     yield* this.count(this.posts.filter((post) => post.generation === undefined));
+    this.number();
     const rows = [...this.startMessages.values(), ...this.messageRows];
     if (rows.length > 0) yield this.sql.journal.addMessages(rows);
   }
@@ -296,16 +345,23 @@ class Commit {
       const row = rows.get(group.instanceId);
       if (row === undefined || (group.generation !== null && row['generation'] !== group.generation))
         rejected.push(...group.posts);
-      else this.number(group, row['generation'] as string, row['messages_in'] as number);
+      else this.arrive(group, row['generation'] as string, row['messages_in'] as number);
     }
     yield* this.reject(rejected);
   }
 
-  private number(group: Group, generation: string, messagesIn: number): void {
-    let seq = messagesIn - group.posts.length;
-    for (const post of group.posts) {
-      seq++;
-      this.store(group.instanceId, generation, seq, post.message);
+  private arrive({ instanceId, posts }: Group, generation: string, messagesIn: number): void {
+    for (const post of posts) this.arrived.add(post);
+    if (!this.inboxes.has(instanceId)) this.inboxes.set(instanceId, { generation, lastSeq: messagesIn - posts.length });
+  }
+
+  /** In the order of sending, whether a message names a generation or not: both statements hold the same row lock. */
+  private number(): void {
+    for (const post of this.posts) {
+      if (!this.arrived.has(post)) continue;
+      const inbox = this.inboxes.get(post.instanceId)!;
+      const seq = ++inbox.lastSeq;
+      this.store(post.instanceId, inbox.generation, seq, post.message);
       if (post.item >= 0) this.verdicts[post.item] = { kind: 'accepted', seq };
     }
   }
@@ -334,14 +390,21 @@ class Commit {
     const kv: Cell[][] = [];
     const statuses: Cell[][] = [];
     const changes: Cell[][] = [];
-    for (const turn of this.turns) {
+    for (const [index, turn] of this.turns.entries()) {
       const { instanceId, history: appended } = turn;
       if (appended !== undefined)
-        history.push([instanceId, appended.executionId, appended.firstEventId, appended.eventCount, appended.events]);
+        history.push([
+          this.numbers[index]!,
+          appended.executionId,
+          appended.firstEventId,
+          appended.eventCount,
+          appended.events,
+        ]);
       for (const seq of turn.consumed) used.push([instanceId, seq]);
       for (const key of turn.closedTimers) closed.push([instanceId, key.executionId, key.scheduleId]);
       for (const timer of turn.timers) timers.push([instanceId, timer.executionId, timer.scheduleId, timer.fireAt]);
-      for (const { key, value } of turn.kv)
+      // One statement must not meet the same row twice: of several writes of a key the last one counts.
+      for (const [key, value] of new Map(turn.kv.map((write) => [write.key, write.value])))
         kv.push([instanceId, key, value, appended?.executionId ?? turn.executionId]);
       if (turn.customStatus !== undefined) statuses.push([instanceId, turn.customStatus]);
       if (turn.changes !== undefined)
@@ -462,6 +525,9 @@ const addressRow = ({ instanceId, generation, posts }: Group): Cell[] => [
   posts.length,
   posts.some(({ message }) => message.kind === 'terminate') ? 1 : 0,
 ];
+
+const isPlain = (turn: TurnItem): boolean =>
+  turn.keepOwnership && turn.messagesSeen === 0 && turn.toItself === undefined && turn.ending === undefined;
 
 const fenceRow = (turn: TurnItem): Cell[] => [
   turn.instanceId,

@@ -23,8 +23,16 @@ export interface Dialect {
   list(parameter: string): string;
   /** Equality in which null equals null. */
   same(left: string, right: string): string;
+  /** At the end of a SELECT: it takes its rows for this transaction and leaves out those another one has taken. */
+  readonly skipLocked: string;
   /** The column types of the schema. */
-  readonly types: { readonly key: string; readonly text: string; readonly integer: string };
+  readonly types: {
+    readonly key: string;
+    readonly text: string;
+    readonly integer: string;
+    /** A primary key of integers that the database gives in rising order. */
+    readonly serial: string;
+  };
   /** What follows the column list of a table whose rows live in its primary key. */
   readonly clusteredTable: string;
 }
@@ -40,6 +48,11 @@ export interface Statement {
   readonly parameters: readonly unknown[];
   /** It gives rows back. */
   readonly returns: boolean;
+  /**
+   * What it gives unless something is out of the ordinary; as many rows mean that it is so. Who waits for a server goes on with
+   * them before the answer is there, and begins again without when they were wrong.
+   */
+  readonly likely?: readonly Row[];
   /** Run it once for each of these, instead of once with `parameters`. Only SQLite makes such statements. */
   readonly each?: readonly (readonly Cell[])[];
 }

@@ -13,19 +13,25 @@ export interface Tables {
   readonly migration: string;
 }
 
-export function tablesOf(prefix: string): Tables {
+/** `qualified` makes of a bare name what stands in statements. */
+export function tablesOf(prefix: string, qualified: (name: string) => string = (name) => name): Tables {
+  const table = (name: string): string => qualified(`${prefix}${name}`);
   return {
-    instance: `${prefix}instance`,
-    history: `${prefix}history`,
-    message: `${prefix}message`,
-    activity: `${prefix}activity`,
-    timer: `${prefix}timer`,
-    kv: `${prefix}kv`,
-    node: `${prefix}node`,
-    lane: `${prefix}lane`,
-    migration: `${prefix}migration`,
+    instance: table('instance'),
+    history: table('history'),
+    message: table('message'),
+    activity: table('activity'),
+    timer: table('timer'),
+    kv: table('kv'),
+    node: table('node'),
+    lane: table('lane'),
+    migration: table('migration'),
   };
 }
+
+/** An index lives in the schema of its table and is named without it. */
+const indexOf = (table: string, name: string): string =>
+  table.endsWith('"') ? `"${table.split('"').at(-2)!}_${name}"` : `${table}_${name}`;
 
 /** A migration is add-only, never edited after its release, and has no way back. */
 export interface Migration {
@@ -37,14 +43,18 @@ export function migrationTable(tables: Tables, { types }: Dialect): string {
   return `CREATE TABLE IF NOT EXISTS ${tables.migration} (version ${types.integer} PRIMARY KEY, applied_at ${types.integer} NOT NULL)`;
 }
 
-export function migrations(tables: Tables, { types: { key, text, integer }, clusteredTable }: Dialect): Migration[] {
+export function migrations(
+  tables: Tables,
+  { types: { key, text, integer, serial }, clusteredTable }: Dialect,
+): Migration[] {
   return [
     {
       version: 1,
       statements: [
-        // The counters only grow and both sides add, so that no snapshot can lose a wake-up (protocol 2).
+        // `no` is the name of the row inside this database: short, and in the order of creation. The counters only grow and both sides add, so that no snapshot can lose a wake-up (protocol 2).
         `CREATE TABLE ${tables.instance} (
-          instance_id ${key} NOT NULL PRIMARY KEY,
+          no ${serial},
+          instance_id ${key} NOT NULL UNIQUE,
           generation ${key} NOT NULL,
           name ${key} NOT NULL,
           version ${key} NOT NULL,
@@ -75,18 +85,19 @@ export function migrations(tables: Tables, { types: { key, text, integer }, clus
           created_at ${integer} NOT NULL,
           updated_at ${integer} NOT NULL,
           ended_at ${integer}
-        ) ${clusteredTable}`,
-        `CREATE INDEX ${tables.instance}_runnable ON ${tables.instance} (instance_id) WHERE messages_in > messages_seen`,
-        `CREATE INDEX ${tables.instance}_created ON ${tables.instance} (created_at, instance_id)`,
-        // One row per turn, its events as one JSON text (protocol 36).
+        )`,
+        `CREATE INDEX ${indexOf(tables.instance, 'runnable')} ON ${tables.instance} (instance_id) WHERE messages_in > messages_seen`,
+        `CREATE INDEX ${indexOf(tables.instance, 'created')} ON ${tables.instance} (created_at, instance_id)`,
+        // One row per turn, its events as one JSON text (protocol 36). Rows are only ever appended, so that the turns of a
+        // batch lie side by side and not on a page for each instance; the index holds four small integers.
         `CREATE TABLE ${tables.history} (
-          instance_id ${key} NOT NULL,
+          no ${integer} NOT NULL,
           execution_id ${integer} NOT NULL,
           first_event_id ${integer} NOT NULL,
           event_count ${integer} NOT NULL,
-          events ${text} NOT NULL,
-          PRIMARY KEY (instance_id, execution_id, first_event_id)
-        ) ${clusteredTable}`,
+          events ${text} NOT NULL
+        )`,
+        `CREATE UNIQUE INDEX ${indexOf(tables.history, 'order')} ON ${tables.history} (no, execution_id, first_event_id)`,
         `CREATE TABLE ${tables.message} (
           instance_id ${key} NOT NULL,
           seq ${integer} NOT NULL,
@@ -114,7 +125,7 @@ export function migrations(tables: Tables, { types: { key, text, integer }, clus
           last_failure ${text},
           PRIMARY KEY (instance_id, execution_id, schedule_id)
         ) ${clusteredTable}`,
-        `CREATE INDEX ${tables.activity}_claimable ON ${tables.activity} (due_at) WHERE node IS NULL`,
+        `CREATE INDEX ${indexOf(tables.activity, 'claimable')} ON ${tables.activity} (due_at) WHERE node IS NULL`,
         `CREATE TABLE ${tables.timer} (
           instance_id ${key} NOT NULL,
           execution_id ${integer} NOT NULL,
@@ -122,7 +133,7 @@ export function migrations(tables: Tables, { types: { key, text, integer }, clus
           fire_at ${integer} NOT NULL,
           PRIMARY KEY (instance_id, execution_id, schedule_id)
         ) ${clusteredTable}`,
-        `CREATE INDEX ${tables.timer}_due ON ${tables.timer} (fire_at, instance_id, execution_id, schedule_id)`,
+        `CREATE INDEX ${indexOf(tables.timer, 'due')} ON ${tables.timer} (fire_at, instance_id, execution_id, schedule_id)`,
         // base is the value before the first write of execution_id: what a replay of that execution starts from.
         `CREATE TABLE ${tables.kv} (
           instance_id ${key} NOT NULL,

@@ -91,6 +91,7 @@ export class SqliteConnection implements Connection {
       if (database.open) database.pragma(`wal_autocheckpoint = ${frames}`);
     });
     this.dataVersion = this.readDataVersion();
+    this.prepared('ROLLBACK'); // what undoes must not need anything of a database in trouble
   }
 
   async write<R>(script: () => Script<R>, patienceMs = 0): Promise<R> {
@@ -109,6 +110,7 @@ export class SqliteConnection implements Connection {
 
   private inTransaction<R>(begin: string, script: () => Script<R>): R {
     try {
+      this.undo();
       this.prepared(begin).run();
       const result = this.drive(script());
       const startedAt = performance.now();
@@ -117,9 +119,19 @@ export class SqliteConnection implements Connection {
       if (begin !== 'BEGIN') this.checkpointer.committed();
       return result;
     } catch (error) {
-      // After some errors (disk full, I/O) SQLite has rolled back by itself.
-      if (this.database.inTransaction) this.prepared('ROLLBACK').run();
+      this.undo();
       throw storageError(error, this.path);
+    }
+  }
+
+  /** What cannot be undone now is undone before the next transaction; the error that led here is the one to tell. */
+  private undo(): void {
+    // After some errors (disk full, I/O) SQLite has rolled back by itself.
+    if (!this.database.inTransaction) return;
+    try {
+      this.prepared('ROLLBACK').run();
+    } catch {
+      // SQLite ends the transaction even where it reports an error.
     }
   }
 
@@ -132,7 +144,7 @@ export class SqliteConnection implements Connection {
   private execute({ sql, parameters, returns, each }: Statement): readonly Row[] {
     const statement = this.prepared(sql);
     if (each !== undefined) {
-      for (const row of each) statement.run(...row);
+      for (const row of each) statement.run(row);
       return [];
     }
     const bound = parameters.length === 0 ? NO_PARAMETERS : [byNumber(parameters)];
@@ -147,10 +159,14 @@ export class SqliteConnection implements Connection {
     return statement;
   }
 
-  changedElsewhere(): Promise<boolean> {
+  async changedElsewhere(): Promise<boolean> {
     const before = this.dataVersion;
-    this.dataVersion = this.readDataVersion();
-    return Promise.resolve(this.dataVersion !== before);
+    try {
+      this.dataVersion = this.readDataVersion();
+    } catch (error) {
+      throw storageError(error, this.path);
+    }
+    return this.dataVersion !== before;
   }
 
   private readDataVersion(): unknown {

@@ -25,7 +25,8 @@ export function sqliteDialect(sqliteVersion: string): Dialect {
     },
     list: (parameter) => `(SELECT value FROM json_each(${parameter}))`,
     same: (left, right) => `${left} IS ${right}`,
-    types: { key: 'TEXT', text: 'TEXT', integer: 'INTEGER' },
+    skipLocked: '', // one writer at a time
+    types: { key: 'TEXT', text: 'TEXT', integer: 'INTEGER', serial: 'INTEGER PRIMARY KEY' },
     clusteredTable: 'WITHOUT ROWID',
   };
 }

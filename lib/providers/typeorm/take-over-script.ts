@@ -12,13 +12,14 @@ export function* takeOverScript(
 ): Script<TakeOver> {
   yield sql.lanes.becomeEngine(node);
   const others = yield sql.lanes.otherNodes(node);
-  const dead = others
+  const meant = others
     .filter((row) =>
       nodes === 'all-others'
         ? row['engine'] === 1 || (row['lease_until'] as number) < now
         : nodes.includes(row['node'] as string),
     )
     .map((row) => row['node'] as string);
+  const dead = yield* removeNodes(sql, meant);
   if (dead.length === 0) return { nodes: [], activities: 0, instances: 0 };
   const list = JSON.stringify(dead);
   const suspects = yield sql.instances.countSuspectCrash(list);
@@ -27,13 +28,31 @@ export function* takeOverScript(
   yield* askToContinue(sql, list);
   const activities = yield blamed ? sql.activities.takeBackUncounted(list) : sql.activities.takeBack(list);
   if (nodes === 'all-others') yield sql.instances.adopt(node, list, now);
-  yield sql.lanes.removeNodes(list);
-  yield sql.lanes.removeLanes(list);
   return { nodes: dead, activities: activities.length, instances: counted.length };
 }
 
+/**
+ * Lanes first: their locks wait for batches that are on their way, so that none comes in behind what is taken back. Who
+ * removed the row of a node takes its work: of two at once, the second finds it gone.
+ */
+function* removeNodes(sql: Statements, nodes: readonly string[]): Script<string[]> {
+  if (nodes.length === 0) return [];
+  const list = JSON.stringify(nodes);
+  yield sql.lanes.removeLanes(list);
+  return (yield sql.lanes.removeNodes(list)).map((row) => row['node'] as string);
+}
+
+/** Graceful: nothing is counted. */
+export function* leaveScript(sql: Statements, node: string): Script<void> {
+  yield* removeNodes(sql, [node]);
+  const list = JSON.stringify([node]);
+  yield* askToContinue(sql, list);
+  yield sql.activities.takeBackUncounted(list);
+  yield sql.instances.disown(node);
+}
+
 /** A message to instances whose activities these nodes held without a row: their next turn gives the lost ones rows. */
-export function* askToContinue(sql: Statements, nodes: string): Script<void> {
+function* askToContinue(sql: Statements, nodes: string): Script<void> {
   const rows = yield sql.instances.countInLost(nodes);
   if (rows.length === 0) return;
   const cells = messageCells({ kind: 'continue' });

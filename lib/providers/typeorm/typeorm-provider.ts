@@ -26,10 +26,12 @@ import { listScript, historyScript } from './pages.js';
 import { loadScript } from './load-script.js';
 import { claimedActivityOf, instanceRowOf, storedMessageOf } from './rows.js';
 import { migrations, migrationTable, tablesOf, type Tables } from './schema.js';
+import { PostgresConnection } from './postgres-connection.js';
 import { SqliteConnection, type Durability } from './sqlite-connection.js';
+import { RowNumbers } from './row-numbers.js';
 import { isBusy } from './sqlite-errors.js';
 import { statementsOf, type Statements } from './statements/statements.js';
-import { askToContinue, resumeForBuildScript, takeOverScript } from './take-over-script.js';
+import { leaveScript, resumeForBuildScript, takeOverScript } from './take-over-script.js';
 
 export interface TypeOrmProviderOptions {
   /** TypeORM's options of a better-sqlite3 database, or a DataSource whose options are used: the engine opens its own connection. */
@@ -38,22 +40,30 @@ export interface TypeOrmProviderOptions {
   readonly durability?: Durability;
   /** Before the name of every table. Letters, digits, underscores. Default `durable_`. */
   readonly tablePrefix?: string;
+  /** PostgreSQL: the schema of the tables, created where it is missing. Default that of `storage`, else the first of the search path. */
+  readonly schema?: string;
+  /** PostgreSQL, where `storage` holds options: the size of the engine's own pool. Default 8. */
+  readonly connections?: number;
 }
+
+const DEFAULT_CONNECTIONS = 8;
 
 /** Storage in a database that TypeORM reaches. */
 export class TypeOrmProvider implements Provider {
   readonly lanes = 1;
-  private readonly tables: Tables;
+  readonly laneFill = 1;
+  private readonly prefix: string;
   private readonly options: DataSourceOptions;
   private connection: Connection | undefined;
   private sql!: Statements;
+  private readonly numbers = new RowNumbers();
 
   constructor(private readonly settings: TypeOrmProviderOptions) {
     this.options = optionsOf(settings.storage);
     const prefix = settings.tablePrefix ?? 'durable_';
     if (!/^[A-Za-z_][A-Za-z0-9_]{0,40}$/.test(prefix))
       throw new InvalidOptionError('tablePrefix', prefix, 'letters, digits and underscores');
-    this.tables = tablesOf(prefix);
+    this.prefix = prefix;
   }
 
   get name(): string {
@@ -61,21 +71,35 @@ export class TypeOrmProvider implements Provider {
   }
 
   async open(): Promise<void> {
-    this.connection = await SqliteConnection.open({
-      options: this.options,
-      durability: this.settings.durability ?? 'full',
-      createDataSource: (options) => new DataSource(options),
-    });
-    this.sql = statementsOf(this.connection.dialect, this.tables);
-    await this.migrate(this.connection);
+    const connection = await this.connect();
+    this.connection = connection;
+    const tables = tablesOf(this.prefix, (name) => connection.qualified?.(name) ?? name);
+    this.sql = statementsOf(connection.dialect, tables);
+    await this.migrate(connection, tables);
+  }
+
+  private connect(): Promise<Connection> {
+    const { options, settings } = this;
+    const shared = {
+      durability: settings.durability ?? 'full',
+      createDataSource: (wanted: DataSourceOptions) => new DataSource(wanted),
+    };
+    return options.type === 'postgres'
+      ? PostgresConnection.open({
+          ...shared,
+          storage: settings.storage,
+          schema: settings.schema ?? options.schema,
+          connections: settings.connections ?? DEFAULT_CONNECTIONS,
+        })
+      : SqliteConnection.open({ ...shared, options });
   }
 
   /** Versioned, in one transaction under the write lock: several booting processes come one after the other. */
-  private async migrate(connection: Connection): Promise<void> {
-    const { tables } = this;
+  private async migrate(connection: Connection, tables: Tables): Promise<void> {
     const known = migrations(tables, connection.dialect);
     await this.untilFree(() =>
       connection.write(function* (): Script<void> {
+        yield* connection.beforeMigration ?? [];
         yield { sql: migrationTable(tables, connection.dialect), parameters: [], returns: false };
         // Writes nothing, but is refused at once where nothing can be written.
         yield { sql: `DELETE FROM ${tables.migration} WHERE version < 0`, parameters: [], returns: false };
@@ -136,15 +160,7 @@ export class TypeOrmProvider implements Provider {
   }
 
   leave(node: string): Promise<void> {
-    const { sql } = this;
-    return this.write(function* (): Script<void> {
-      const nodes = JSON.stringify([node]);
-      yield* askToContinue(sql, nodes);
-      yield sql.activities.takeBackUncounted(nodes);
-      yield sql.instances.disown(node);
-      yield sql.lanes.removeNodes(nodes);
-      yield sql.lanes.removeLanes(nodes);
-    });
+    return this.write(() => leaveScript(this.sql, node));
   }
 
   resumeForBuild(buildId: string, now: number): Promise<number> {
@@ -154,7 +170,7 @@ export class TypeOrmProvider implements Provider {
   // ---- the write path ----
 
   async commit(node: string, lane: number, batch: Batch, patienceMs: number): Promise<BatchResult> {
-    const result = await this.db.write(() => commitScript(this.sql, node, lane, batch), patienceMs);
+    const result = await this.db.write(() => commitScript(this.sql, node, lane, batch, this.numbers), patienceMs);
     return { ...result, diskMs: this.db.lastDiskMs };
   }
 
@@ -165,7 +181,7 @@ export class TypeOrmProvider implements Provider {
   }
 
   async messagesAfter(key: InstanceKey, afterSeq: number, limit: number): Promise<StoredMessage[]> {
-    return (await this.rows(this.sql.journal.messagesAfter(key.instanceId, afterSeq, limit))).map(storedMessageOf);
+    return (await this.rows(this.sql.journal.messagesAfter(key, afterSeq, limit))).map(storedMessageOf);
   }
 
   async bufferedMessages(
@@ -174,7 +190,7 @@ export class TypeOrmProvider implements Provider {
     name: string,
     limit: number,
   ): Promise<StoredMessage[]> {
-    return (await this.rows(this.sql.journal.bufferedLane(key.instanceId, kind, name, limit))).map(storedMessageOf);
+    return (await this.rows(this.sql.journal.bufferedLane(key, kind, name, limit))).map(storedMessageOf);
   }
 
   async runnable(node: string, afterId: string, limit: number): Promise<string[]> {
@@ -295,12 +311,8 @@ function optionsOf(storage: DataSourceOptions | DataSource): DataSourceOptions {
     'options' in storage && typeof storage.options === 'object'
       ? (storage as DataSource).options
       : (storage as DataSourceOptions);
-  if (options.type !== 'better-sqlite3') {
-    throw new InvalidOptionError(
-      'storage.type',
-      options.type,
-      "'better-sqlite3' (PostgreSQL and MySQL have no dialect yet)",
-    );
+  if (options.type !== 'better-sqlite3' && options.type !== 'postgres') {
+    throw new InvalidOptionError('storage.type', options.type, "'better-sqlite3' or 'postgres'");
   }
   return options;
 }

@@ -52,7 +52,7 @@ export class ActivityStatements extends StatementSet {
     return query(this.completeSql, bulk(rows), node);
   }
 
-  private readonly retrySql = `UPDATE ${this.tables.activity} AS a SET attempt = a.attempt + 1, crashes = 0, node = NULL,
+  private readonly retrySql = `UPDATE ${this.tables.activity} AS a SET attempt = a.attempt + 1, crashes = 0, node = NULL, suspect = NULL,
       due_at = t.due_at, last_failure = t.failure
     FROM ${this.rows(1, { ...CLAIM_COLUMNS, due_at: 'integer', failure: 'text' })} AS t
     WHERE a.instance_id = t.id AND a.execution_id = t.execution AND a.schedule_id = t.schedule
@@ -63,7 +63,7 @@ export class ActivityStatements extends StatementSet {
     return query(this.retrySql, bulk(rows), node);
   }
 
-  private readonly releaseSql = `UPDATE ${this.tables.activity} AS a SET node = NULL
+  private readonly releaseSql = `UPDATE ${this.tables.activity} AS a SET node = NULL, suspect = NULL
     FROM ${this.rows(1, CLAIM_COLUMNS)} AS t
     WHERE a.instance_id = t.id AND a.execution_id = t.execution AND a.schedule_id = t.schedule
       AND a.generation = t.life AND a.claim = t.taken AND a.node = ${this.p(2)}
@@ -76,9 +76,11 @@ export class ActivityStatements extends StatementSet {
   private readonly servable = (names: number, tags: number): string =>
     `name IN ${this.list(names)} AND (tag IS NULL OR tag IN ${this.list(tags)})`;
 
-  private readonly claimSql = `UPDATE ${this.tables.activity} SET node = ${this.p(1)}, claim = claim + 1
-    WHERE ${KEY} IN (SELECT instance_id, execution_id, schedule_id FROM ${this.tables.activity}
-      WHERE node IS NULL AND due_at <= ${this.p(2)} AND ${this.servable(3, 4)} ORDER BY due_at LIMIT ${this.p(5)})
+  // Materialized: a subquery that takes locks must not run once for each row.
+  private readonly claimSql = `WITH free AS MATERIALIZED (SELECT instance_id, execution_id, schedule_id FROM ${this.tables.activity}
+      WHERE node IS NULL AND due_at <= ${this.p(2)} AND ${this.servable(3, 4)} ORDER BY due_at LIMIT ${this.p(5)}${this.dialect.skipLocked})
+    UPDATE ${this.tables.activity} SET node = ${this.p(1)}, claim = claim + 1
+    WHERE ${KEY} IN (SELECT instance_id, execution_id, schedule_id FROM free)
     RETURNING ${CLAIMED}`;
 
   claim(node: string, now: number, names: string, tags: string, limit: number): Statement {

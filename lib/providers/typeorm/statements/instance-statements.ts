@@ -33,11 +33,28 @@ export class InstanceStatements extends StatementSet {
     })} AS t
     WHERE i.instance_id = t.id AND i.generation = t.asked AND i.turn = t.turn AND i.status IN ${OPEN}
       AND (i.owner IS NULL OR i.owner = ${this.p(2)} OR i.owner NOT IN (SELECT node FROM ${this.tables.node}))
-    RETURNING instance_id, generation, messages_in`;
+    RETURNING no, instance_id, generation, messages_in`;
 
   /** Check and write in one statement: it gives back the turns that are in; nothing of the others may follow. */
   fence(node: string, now: number, rows: readonly (readonly Cell[])[]): Statement {
     return query(this.fenceSql, bulk(rows), node, now);
+  }
+
+  private readonly fencePlainSql = `UPDATE ${this.tables.instance} AS i SET turn = i.turn + 1, next_event_id = t.next_event_id,
+      held = t.held, crashes = 0, suspect = NULL, updated_at = ${this.p(3)}
+    FROM ${this.rows(1, {
+      number: 'integer',
+      asked: 'text',
+      turn: 'integer',
+      next_event_id: 'integer',
+      held: 'integer',
+    })} AS t
+    WHERE i.no = t.number AND i.generation = t.asked AND i.turn = t.turn AND i.owner = ${this.p(2)} AND i.status = 'Running'
+    RETURNING no`;
+
+  /** The same for turns of instances this node owns and keeps, which took no stored message. */
+  fencePlain(node: string, now: number, rows: readonly (readonly Cell[])[]): Statement {
+    return query(this.fencePlainSql, bulk(rows), node, now);
   }
 
   /** What few turns change: the version of the next execution, and that a cancellation was delivered. */
@@ -82,9 +99,13 @@ export class InstanceStatements extends StatementSet {
   /** Everything of these instances, in every table. */
   removeAll(ids: string): Statement[] {
     const { instance, history, message, activity, timer, kv } = this.tables;
-    return [instance, history, message, activity, timer, kv].map((table) =>
-      run(`DELETE FROM ${table} WHERE instance_id IN ${this.list(1)}`, ids),
-    );
+    const numbers = `SELECT no FROM ${instance} WHERE instance_id IN ${this.list(1)}`;
+    return [
+      run(`DELETE FROM ${history} WHERE no IN (${numbers})`, ids),
+      ...[message, activity, timer, kv, instance].map((table) =>
+        run(`DELETE FROM ${table} WHERE instance_id IN ${this.list(1)}`, ids),
+      ),
+    ];
   }
 
   private readonly addressSql = `UPDATE ${this.tables.instance} AS i SET
@@ -135,11 +156,13 @@ export class InstanceStatements extends StatementSet {
       builds: string | null;
     },
   ): Statement {
+    // A parameter that is null has no type of its own.
+    const { text, integer } = this.dialect.types;
     return query(
       `UPDATE ${this.tables.instance} SET status = 'Suspended', owner = CASE WHEN held > 0 THEN owner END, suspended_by = ${this.p(4)}, suspended_code = ${this.p(5)},
         suspended_reason = ${this.p(6)}, failed_builds = ${this.p(7)}, updated_at = ${this.p(8)}
-       WHERE instance_id = ${this.p(1)} AND (${this.p(2)} IS NULL OR generation = ${this.p(2)})
-        AND (${this.p(3)} IS NULL OR turn = ${this.p(3)}) AND status NOT IN ${FINAL}
+       WHERE instance_id = ${this.p(1)} AND (CAST(${this.p(2)} AS ${text}) IS NULL OR generation = CAST(${this.p(2)} AS ${text}))
+        AND (CAST(${this.p(3)} AS ${integer}) IS NULL OR turn = CAST(${this.p(3)} AS ${integer})) AND status NOT IN ${FINAL}
         AND (${this.p(4)} = 'operator' OR status <> 'Suspended')
        RETURNING instance_id`,
       item.instanceId,

@@ -1,8 +1,9 @@
+import type { InstanceKey } from '../../../provider/batch.js';
 import type { Statement } from '../dialect.js';
 import { bulk, query, run, StatementSet, type Cell } from './statement-set.js';
 
 const HISTORY = {
-  instance_id: 'text',
+  no: 'integer',
   execution_id: 'integer',
   first_event_id: 'integer',
   event_count: 'integer',
@@ -56,9 +57,9 @@ export class JournalStatements extends StatementSet {
 
   history(ids: string): Statement {
     return query(
-      `SELECT h.instance_id, h.events FROM ${this.tables.instance} i
-       JOIN ${this.tables.history} h ON h.instance_id = i.instance_id AND h.execution_id = i.execution_id
-       WHERE i.instance_id IN ${this.list(1)} ORDER BY h.instance_id, h.first_event_id`,
+      `SELECT i.instance_id, h.events FROM ${this.tables.instance} i
+       JOIN ${this.tables.history} h ON h.no = i.no AND h.execution_id = i.execution_id
+       WHERE i.instance_id IN ${this.list(1)} ORDER BY i.instance_id, h.first_event_id`,
       ids,
     );
   }
@@ -66,7 +67,8 @@ export class JournalStatements extends StatementSet {
   historyPage(instanceId: string, executionId: number, afterEventId: number, limit: number): Statement {
     return query(
       `SELECT first_event_id, events FROM ${this.tables.history}
-       WHERE instance_id = ${this.p(1)} AND execution_id = ${this.p(2)} AND first_event_id + event_count > ${this.p(3)} + 1
+       WHERE no = (SELECT no FROM ${this.tables.instance} WHERE instance_id = ${this.p(1)})
+        AND execution_id = ${this.p(2)} AND first_event_id + event_count > ${this.p(3)} + 1
        ORDER BY first_event_id LIMIT ${this.p(4)}`,
       instanceId,
       executionId,
@@ -102,24 +104,34 @@ export class JournalStatements extends StatementSet {
     );
   }
 
-  messagesAfter(instanceId: string, seq: number, limit: number): Statement {
+  messagesAfter({ instanceId, generation }: InstanceKey, seq: number, limit: number): Statement {
     return query(
-      `SELECT seq, kind, name, body FROM ${this.tables.message} WHERE instance_id = ${this.p(1)} AND seq > ${this.p(2)} ORDER BY seq LIMIT ${this.p(3)}`,
+      `SELECT seq, kind, name, body FROM ${this.tables.message}
+       WHERE instance_id = ${this.p(1)} AND ${this.livesAs(2)} AND seq > ${this.p(3)} ORDER BY seq LIMIT ${this.p(4)}`,
       instanceId,
+      generation,
       seq,
       limit,
     );
   }
 
-  bufferedLane(instanceId: string, kind: string, name: string, limit: number): Statement {
+  bufferedLane({ instanceId, generation }: InstanceKey, kind: string, name: string, limit: number): Statement {
     return query(
       `SELECT seq, kind, name, body FROM ${this.tables.message}
-       WHERE instance_id = ${this.p(1)} AND kind = ${this.p(2)} AND name = ${this.p(3)} ORDER BY seq LIMIT ${this.p(4)}`,
+       WHERE instance_id = ${this.p(1)} AND ${this.livesAs(2)} AND kind = ${this.p(3)} AND name = ${this.p(4)}
+       ORDER BY seq LIMIT ${this.p(5)}`,
       instanceId,
+      generation,
       kind,
       name,
       limit,
     );
+  }
+
+  /** Messages have no generation of their own: a restart deletes those of the old life. */
+  private livesAs(generation: number): string {
+    return `EXISTS (SELECT 1 FROM ${this.tables.instance} i
+      WHERE i.instance_id = ${this.p(1)} AND i.generation = ${this.p(generation)})`;
   }
 
   dueTimers(ids: string, until: number): Statement {

@@ -1,5 +1,5 @@
 import type { Statement } from '../dialect.js';
-import { query, run, StatementSet } from './statement-set.js';
+import { likely, query, run, StatementSet } from './statement-set.js';
 
 /** Nodes and their lanes. */
 export class LaneStatements extends StatementSet {
@@ -8,7 +8,7 @@ export class LaneStatements extends StatementSet {
 
   /** One row: go on. None: this batch is in already, or the node was declared dead. */
   advance(node: string, lane: number, seq: number): Statement {
-    return query(this.advanceSql, node, lane, seq);
+    return likely(query(this.advanceSql, node, lane, seq), [{ seq }]);
   }
 
   read(node: string, lane: number): Statement {
@@ -60,7 +60,7 @@ export class LaneStatements extends StatementSet {
   }
 
   removeNodes(nodes: string): Statement {
-    return run(`DELETE FROM ${this.tables.node} WHERE node IN ${this.list(1)}`, nodes);
+    return query(`DELETE FROM ${this.tables.node} WHERE node IN ${this.list(1)} RETURNING node`, nodes);
   }
 
   removeLanes(nodes: string): Statement {

@@ -1,4 +1,4 @@
-import type { Cell, ColumnType, Dialect, Statement } from '../dialect.js';
+import type { Cell, ColumnType, Dialect, Row, Statement } from '../dialect.js';
 import type { Tables } from '../schema.js';
 
 export type { Cell };
@@ -29,4 +29,6 @@ export const query = (sql: string, ...parameters: readonly unknown[]): Statement
   parameters,
   returns: true,
 });
+/** A query of which is known what it gives, unless something is out of the ordinary. */
+export const likely = (statement: Statement, rows: readonly Row[]): Statement => ({ ...statement, likely: rows });
 export const bulk = (rows: readonly (readonly Cell[])[]): string => JSON.stringify(rows);
