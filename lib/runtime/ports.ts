@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import {
   clearTimeout as clearSystemTimeout,
   setImmediate as systemImmediate,
@@ -47,8 +47,22 @@ export const systemPorts: Ports = {
   },
   immediate: (callback) => void systemImmediate(callback),
   chance: Math.random,
-  generation: () => randomBytes(16).toString('hex'),
+  generation: randomGeneration,
 };
+
+const GENERATION_BYTES = 16;
+const pool = Buffer.alloc(256 * GENERATION_BYTES);
+let poolUsed = pool.length;
+
+/** Random bytes are drawn for many at once: a draw costs as much as the rest of a start. */
+function randomGeneration(): string {
+  if (poolUsed === pool.length) {
+    randomFillSync(pool);
+    poolUsed = 0;
+  }
+  poolUsed += GENERATION_BYTES;
+  return pool.toString('hex', poolUsed - GENERATION_BYTES, poolUsed);
+}
 
 let offset = 0;
 let checkedAt = 0;

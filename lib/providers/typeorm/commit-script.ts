@@ -89,6 +89,8 @@ class Commit {
   private readonly messageRows: Cell[][] = [];
   /** By generation: the starts of this batch whose first turn is not in it, too. */
   private readonly startMessages = new Map<string, Cell[]>();
+  /** First turns that took their start before it became a row. */
+  private readonly unwritten = new Set<TurnItem>();
   private readonly delivered: Delivered[] = [];
   private readonly started: string[] = [];
   private undeliverable = 0;
@@ -128,12 +130,36 @@ class Commit {
 
   /** Statement 2: which turns are in. Everything after it holds rows of these only (protocol 6). */
   private *fence(): Script<void> {
-    const asked = new Map<string, [TurnItem, number]>();
-    for (const [item, index] of this.itemsOf('turn')) asked.set(lifeOf(item), [item, index]);
-    if (asked.size === 0) return;
-    for (const [, index] of asked.values()) this.verdicts[index] = REFUSED;
-    yield* this.fencePlain(asked);
-    if (asked.size === 0) return;
+    const plain = new Map<number, [TurnItem, number]>();
+    const others = new Map<string, [TurnItem, number]>();
+    for (const entry of this.itemsOf('turn')) {
+      const [item, index] = entry;
+      this.verdicts[index] = REFUSED;
+      const no = isPlain(item) ? this.rowNumbers.of(item.generation) : undefined;
+      if (no === undefined) others.set(lifeOf(item), entry);
+      else plain.set(no, entry);
+    }
+    if (plain.size > 0) yield* this.fencePlain(plain);
+    for (const entry of plain.values()) others.set(lifeOf(entry[0]), entry);
+    if (others.size > 0) yield* this.fenceOthers(others);
+  }
+
+  /**
+   * Turns that only go on: their instance stays with this node and took no stored message. Most are, and their rows are
+   * found by number and change in a few columns. What does not fit stays in `plain`.
+   */
+  private *fencePlain(plain: Map<number, [TurnItem, number]>): Script<void> {
+    const rows: Cell[][] = [];
+    for (const [no, [item]] of plain) rows.push([no, item.generation, item.expectedTurn, item.nextEventId, item.held]);
+    rows.sort((a, b) => (a[0] as number) - (b[0] as number));
+    for (const row of yield this.sql.instances.fencePlain(this.node, this.batch.now, rows)) {
+      const no = row['no'] as number;
+      this.accept(...plain.get(no)!, no);
+      plain.delete(no);
+    }
+  }
+
+  private *fenceOthers(asked: ReadonlyMap<string, [TurnItem, number]>): Script<void> {
     // Rows are touched in the order of their ids, so that two journals never wait for each other in a circle.
     const rows = [...asked.values()].map(([item]) => fenceRow(item)).sort(byId);
     for (const row of yield this.sql.instances.fence(this.node, this.batch.now, rows)) {
@@ -141,33 +167,9 @@ class Commit {
       const no = row['no'] as number;
       this.rowNumbers.remember(item.generation, no);
       this.accept(item, index, no);
-      if (item.consumed[0] === 1) this.startMessages.delete(item.generation);
+      if (item.consumed[0] === 1 && this.startMessages.delete(item.generation)) this.unwritten.add(item);
       if (item.toItself !== undefined)
         this.store(item.instanceId, item.generation, row['messages_in'] as number, item.toItself);
-    }
-  }
-
-  /**
-   * Turns that only go on: their instance stays with this node and took no stored message. Most are, and their rows are
-   * found by number and change in a few columns; what does not fit is asked again with the others.
-   */
-  private *fencePlain(asked: Map<string, [TurnItem, number]>): Script<void> {
-    const byNumber = new Map<number, [TurnItem, number]>();
-    const rows: Cell[][] = [];
-    for (const entry of asked.values()) {
-      const [item] = entry;
-      const no = this.rowNumbers.of(item.generation);
-      if (no === undefined || !isPlain(item)) continue;
-      byNumber.set(no, entry);
-      rows.push([no, item.generation, item.expectedTurn, item.nextEventId, item.held]);
-    }
-    if (rows.length === 0) return;
-    rows.sort((a, b) => (a[0] as number) - (b[0] as number));
-    for (const row of yield this.sql.instances.fencePlain(this.node, this.batch.now, rows)) {
-      const no = row['no'] as number;
-      const [item, index] = byNumber.get(no)!;
-      asked.delete(lifeOf(item));
-      this.accept(item, index, no);
     }
   }
 
@@ -400,7 +402,8 @@ class Commit {
           appended.eventCount,
           appended.events,
         ]);
-      for (const seq of turn.consumed) used.push([instanceId, seq]);
+      const first = this.unwritten.has(turn) ? 1 : 0;
+      for (let taken = first; taken < turn.consumed.length; taken++) used.push([instanceId, turn.consumed[taken]!]);
       for (const key of turn.closedTimers) closed.push([instanceId, key.executionId, key.scheduleId]);
       for (const timer of turn.timers) timers.push([instanceId, timer.executionId, timer.scheduleId, timer.fireAt]);
       // One statement must not meet the same row twice: of several writes of a key the last one counts.

@@ -1,27 +1,33 @@
-import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
-/** Size of the write-ahead log at which it is copied into the database file. */
-const CHECKPOINT_AT_BYTES = 4 * 1024 * 1024;
-/** Size at which the copying may hold up writers for a moment, so that the log begins anew instead of growing. */
-const RESTART_AT_BYTES = 32 * 1024 * 1024;
-const CHECK_EVERY_COMMITS = 8;
+/**
+ * Frames (pages) of the write-ahead log at which it is copied into the database file and begun anew: about 16 MiB. A log that
+ * is written over syncs in two thirds of the time of one that grows.
+ */
+const CHECKPOINT_AT_FRAMES = 4_000;
+/** Frames a commit is taken for until the first answer. */
+const FRAMES_PER_COMMIT = 8;
 
 /** Runs in the worker; plain JavaScript, because a library cannot know where its files lie after bundling. */
 const WORKER = `
 const { parentPort, workerData } = require('node:worker_threads');
 const Database = require(workerData.module);
-const database = new Database(workerData.path, { timeout: 100 });
-parentPort.on('message', (mode) => {
-  if (mode === 'close') { database.close(); parentPort.close(); return; }
-  let failure = null;
+const database = new Database(workerData.path, { timeout: 5 });
+const checkpoint = (mode) => database.pragma('wal_checkpoint(' + mode + ')')[0];
+parentPort.on('message', (frames) => {
+  if (frames === 'close') { database.close(); parentPort.close(); return; }
+  let answer = { log: 0, begunAnew: false };
   try {
-    database.pragma('wal_checkpoint(PASSIVE)');
-    if (mode === 'RESTART') database.pragma('wal_checkpoint(RESTART)');
-  } catch (error) { failure = String(error && error.code); }
-  parentPort.postMessage(failure);
+    const { log, checkpointed } = checkpoint('PASSIVE');
+    // Nearly all is copied while others write; the rest takes their lock, but never while a reader holds the copying up.
+    const begunAnew = log >= frames && checkpointed === log && checkpoint('RESTART').busy === 0;
+    answer = { log, begunAnew };
+  } catch {
+    // Busy: another time.
+  }
+  parentPort.postMessage(answer);
 });
 `;
 
@@ -34,6 +40,9 @@ export class SqliteCheckpointer {
   private worker: Worker | undefined;
   private running = false;
   private commits = 0;
+  private framesPerCommit = FRAMES_PER_COMMIT;
+  /** Commits to let pass after a check that found too little, or a reader in the way. */
+  private patience = 0;
   private closed = false;
 
   constructor(
@@ -43,18 +52,20 @@ export class SqliteCheckpointer {
   ) {}
 
   committed(): void {
-    if (this.closed || this.running || ++this.commits < CHECK_EVERY_COMMITS) return;
-    this.commits = 0;
-    const bytes = this.logBytes();
-    if (bytes < CHECKPOINT_AT_BYTES) return;
+    this.commits++;
+    if (this.closed || this.running || --this.patience > 0) return;
+    if (this.commits * this.framesPerCommit < CHECKPOINT_AT_FRAMES) return;
     this.worker ??= this.startWorker();
     if (this.worker === undefined) return;
     this.running = true;
-    this.worker.postMessage(bytes < RESTART_AT_BYTES ? 'PASSIVE' : 'RESTART');
+    this.worker.postMessage(CHECKPOINT_AT_FRAMES);
   }
 
-  private logBytes(): number {
-    return statSync(`${this.path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  private answered({ log, begunAnew }: { readonly log: number; readonly begunAnew: boolean }): void {
+    this.running = false;
+    if (log > 0) this.framesPerCommit = Math.max(1, log / this.commits);
+    if (begunAnew) this.commits = 0;
+    else this.patience = CHECKPOINT_AT_FRAMES / 10 / this.framesPerCommit;
   }
 
   private startWorker(): Worker | undefined {
@@ -65,7 +76,7 @@ export class SqliteCheckpointer {
     }
     const worker = new Worker(WORKER, { eval: true, workerData: { module, path: this.path }, execArgv: [] });
     worker.unref();
-    worker.on('message', () => (this.running = false));
+    worker.on('message', (answer: { log: number; begunAnew: boolean }) => this.answered(answer));
     worker.on('error', () => this.giveUp());
     this.setAutomatic(0);
     return worker;
