@@ -1,6 +1,8 @@
 /** Jest in ESM mode (.npmrc passes the Node flag it needs). Tests run against the sources of the library, not against dist/. */
 export default {
   testEnvironment: 'node',
+  globalSetup: './scripts/jest-servers.mjs',
+  globalTeardown: './scripts/jest-servers-stop.mjs',
   roots: ['<rootDir>/test'],
   testRegex: '\\.spec\\.ts$',
   extensionsToTreatAsEsm: ['.ts'],

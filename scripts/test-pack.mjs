@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const require = createRequire(import.meta.url);
 const { NODE_OPTIONS: _, ...userEnvironment } = process.env; // the flags of our .npmrc are not set at a user's
-const subpaths = ['nest-durable', 'nest-durable/provider'];
+const subpaths = ['nest-durable', 'nest-durable/provider', 'nest-durable/testing'];
 
 class Failure extends Error {}
 
@@ -43,7 +43,7 @@ function pack() {
   );
   const paths = files.map(({ path }) => path);
   const entries = ['lib', 'cjs'].flatMap((build) =>
-    ['', 'provider/'].flatMap((folder) => ['js', 'd.ts'].map((it) => `dist/${build}/${folder}index.${it}`)),
+    ['', 'provider/', 'testing/'].flatMap((folder) => ['js', 'd.ts'].map((it) => `dist/${build}/${folder}index.${it}`)),
   );
   const beside = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE'];
   const missing = [...beside, ...entries, 'dist/cjs/package.json'].filter((path) => !paths.includes(path));

@@ -3,6 +3,7 @@ import type { InstanceStatus, Suspension } from '../core/instance.js';
 import type { Failure } from '../core/failure.js';
 import type { StoredMessage } from '../core/message.js';
 import type { Payload } from '../core/payload.js';
+import type { Fleet } from './fleet.js';
 import type { Batch, BatchResult, ClaimedActivity, InstanceKey, ScheduleKey } from './batch.js';
 
 /**
@@ -21,6 +22,9 @@ export interface Provider {
   readonly lanes: number;
   /** Items that wait for one lane before turns go to another. At least 1; a large one makes fewer and larger batches. */
   readonly laneFill: number;
+
+  /** Present where several engine processes may share the store; absent where it has one at a time. */
+  readonly fleet?: Fleet;
 
   /** Connects, checks settings, migrates under a lock. @throws StorageError with a code for what is wrong and what to do. */
   open(): Promise<void>;
@@ -43,11 +47,12 @@ export interface Provider {
    * claimable with `crashes + 1`, runnable instances it owned get `crashes + 1`; where the node had marked a suspect, only
    * that one is counted (protocol 8). Unfinished instances whose activities it held without a row (`held` above 0, suspended
    * ones too) get a `continue` message. `nodes: 'all-others'` is every node but this one that could run instances.
+   * @throws NodeDeclaredDeadError when another node took this one for dead.
    */
   takeOver(node: string, nodes: 'all-others' | readonly string[], now: number): Promise<TakeOver>;
   /** Graceful end: activities and instances released without counting a crash, node and lanes removed. */
   leave(node: string): Promise<void>;
-  /** Tries again what engines suspended, unless this build is one that failed on it. Resolves with how many. */
+  /** Tries again what engines suspended, unless this build is one that failed on it, with a `continue` message. Resolves with how many. */
   resumeForBuild(buildId: string, now: number): Promise<number>;
 
   // ---- the write path ---------------------------------------------------------------------------------------------------
@@ -56,6 +61,7 @@ export interface Provider {
    * One transaction. Called for one lane at a time, with rising `seq`; the same batch again after an error. `patienceMs`: how
    * long this call may hold up the event loop waiting for a lock; 0 almost always.
    * @throws NodeDeclaredDeadError when the lane is gone: nothing of the batch is in, nor will be.
+   * @throws TypeError when `seq` does not follow: a bug of the caller.
    */
   commit(node: string, lane: number, batch: Batch, patienceMs: number): Promise<BatchResult>;
 
@@ -72,7 +78,7 @@ export interface Provider {
     name: string,
     limit: number,
   ): Promise<StoredMessage[]>;
-  /** Ids of instances with messages nobody has looked at, not suspended, without a living owner other than `node`; sorted, after `afterId`. */
+  /** Ids of instances with messages nobody has looked at, not suspended, without a living owner other than `node`; sorted by code point, after `afterId`. */
   runnable(node: string, afterId: string, limit: number): Promise<string[]>;
   /** Timers of open instances with `after < fireAt <= until` (ties broken by the rest of the key), in order of `fireAt`. */
   timers(after: TimerCursor | null, until: number, limit: number): Promise<StoredTimer[]>;

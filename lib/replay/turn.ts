@@ -122,6 +122,8 @@ export class Turn implements StandUnit {
   }
 
   private deliverFromInbox(): boolean {
+    // A termination that came while the code runs is for whoever begins the next turn: it delivers nothing.
+    if (isTermination(this.inbox[0])) return false;
     const input = this.inbox.shift();
     if (input === undefined) return false;
     if (input.kind === 'message' && input.message.kind === 'continue') {
@@ -160,6 +162,9 @@ export class Turn implements StandUnit {
     }
   }
 }
+
+const isTermination = (input: Input | undefined): boolean =>
+  input?.kind === 'message' && input.message.kind === 'terminate';
 
 function bufferedKind(future: FutureRecord): BufferedKind | undefined {
   if (future.kind === 'wait') return 'external-event';

@@ -86,6 +86,8 @@ export class ActivityPool {
       readonly held: HeldWork;
       /** Claims of this node whose outcome waits for a turn. */
       readonly claimsInTurns: () => Iterable<ActivityClaim>;
+      /** Due activities went to the store: other nodes may have room for them, or their handlers. */
+      readonly left: () => void;
     },
   ) {}
 
@@ -196,7 +198,10 @@ export class ActivityPool {
   /** A row that nobody has claimed becomes due then. */
   expect(dueAt: number): void {
     if (dueAt > this.deps.ports.clock.now()) this.wakeAt(dueAt);
-    else this.claimMore();
+    else {
+      this.claimMore();
+      this.deps.left();
+    }
   }
 
   private wakeAt(dueAt: number): void {

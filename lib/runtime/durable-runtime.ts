@@ -1,8 +1,9 @@
 import { RuntimeStoppedError } from '../core/errors.js';
 import type { BatchItem, BatchResult, StartItem, Verdict } from '../provider/batch.js';
-import type { Provider } from '../provider/provider.js';
+import type { Provider, TakeOver } from '../provider/provider.js';
 import { KV_READ_ACTIVITY } from '../replay/index.js';
 import { ActivityPool } from './activity-pool.js';
+import { FleetMember, type FleetHooks } from './fleet.js';
 import { Journal } from './journal.js';
 import {
   buildIdOf,
@@ -10,6 +11,7 @@ import {
   type ResolvedRuntimeOptions,
   type RuntimeOptions,
 } from './runtime-options.js';
+import { StoreClock } from './store-clock.js';
 import { newCounters, ThrottledLog, type EngineCounters } from './telemetry.js';
 import { Timers } from './timers.js';
 import { TurnLoop } from './turn-loop.js';
@@ -22,6 +24,8 @@ const ABORT_GRACE_MS = 1_000;
 /** For the last commits, when the process ends. */
 const STORE_GRACE_MS = 5_000;
 const BUSY_FOR_MS = 1_000;
+/** Where others tell what they commit: what they were not heard of. */
+const LOOK_ANYWAY_MS = 1_000;
 
 /**
  * One node: it owns the journal through which everything becomes durable and, unless it is client-only, the loop that runs
@@ -32,6 +36,8 @@ export class DurableRuntime {
   readonly counters: EngineCounters = newCounters();
   readonly waiters: Waiters;
   private readonly provider: Provider;
+  /** Where other engines may work on the same store. */
+  private readonly fleet: FleetMember | undefined;
   private readonly journal: Journal;
   private readonly loop: TurnLoop;
   private readonly pool: ActivityPool;
@@ -51,9 +57,14 @@ export class DurableRuntime {
   private stopped: Promise<void> | undefined;
 
   constructor(options: RuntimeOptions) {
-    this.options = resolveRuntimeOptions(options);
+    const resolved = resolveRuntimeOptions(options);
+    const { fleet } = resolved.provider;
+    const clock = fleet === undefined ? undefined : new StoreClock(resolved.ports.clock);
+    this.options = clock === undefined ? resolved : Object.freeze({ ...resolved, ports: { ...resolved.ports, clock } });
     const { provider, registry, ports, log, codec, limits } = this.options;
     this.provider = provider;
+    if (fleet !== undefined && clock !== undefined)
+      this.fleet = new FleetMember(fleet, clock, ports, this.options.leaseMs, this.fleetHooks(), log);
     this.quiet = new ThrottledLog(log, () => ports.clock.now());
     if (!registry.hasActivity(KV_READ_ACTIVITY))
       registry.addActivity({ name: KV_READ_ACTIVITY, run: (args) => this.readKv(args) });
@@ -61,7 +72,8 @@ export class DurableRuntime {
       provider,
       ports,
       (instanceId) => this.loop.isLive(instanceId),
-      () => this.runsHere,
+      // Elsewhere it may end without a word to this process.
+      () => this.runsHere && this.fleet === undefined,
     );
     this.journal = new Journal(
       provider,
@@ -97,6 +109,7 @@ export class DurableRuntime {
         orchestrationLog: this.options.orchestrationLog,
         pool: () => this.pool,
         timers: () => this.timers,
+        ownedElsewhere: (instanceId) => this.fleet?.tell([instanceId]),
         ended: (instanceId, ending) => this.waiters.ended(instanceId, ending),
       },
     );
@@ -115,6 +128,7 @@ export class DurableRuntime {
           release: (activity) => this.loop.releaseHeld(activity),
         },
         claimsInTurns: () => this.loop.claimsInTurns(),
+        left: () => this.fleet?.offer('activities'),
       },
     );
     this.timers = new Timers(
@@ -151,6 +165,7 @@ export class DurableRuntime {
     this.state = 'starting';
     try {
       await this.provider.open();
+      await this.fleet?.keepTime();
       await this.join();
     } catch (error) {
       this.state = 'stopped';
@@ -187,6 +202,7 @@ export class DurableRuntime {
       now,
       leaseUntil: now + leaseMs,
     });
+    await this.fleet?.join(this.node);
     this.journal.begin(this.node);
   }
 
@@ -216,12 +232,48 @@ export class DurableRuntime {
   }
 
   private async takeOver(): Promise<void> {
-    const { log, ports } = this.options;
-    const taken = await this.provider.takeOver(this.node, 'all-others', ports.clock.now());
-    if (taken.nodes.length > 0)
-      log.log(`took over from ${taken.nodes.join(', ')}`, { activities: taken.activities, instances: taken.instances });
+    const { ports } = this.options;
+    this.noteTakenOver(
+      await this.provider.takeOver(this.node, this.fleet === undefined ? 'all-others' : [], ports.clock.now()),
+    );
     await this.beginWork();
     this.state = 'running';
+  }
+
+  private noteTakenOver({ nodes, activities, instances }: TakeOver): void {
+    if (nodes.length > 0) this.options.log.log(`took over from ${nodes.join(', ')}`, { activities, instances });
+  }
+
+  private fleetHooks(): FleetHooks {
+    return {
+      told: (ids) => {
+        if (!this.runsHere) return;
+        if (ids === undefined) return this.lookAround();
+        for (const id of ids) this.loop.wake(id);
+      },
+      offered: (what) => {
+        if (!this.runsHere) return;
+        if (what === 'everything') this.lookAround();
+        else this.pool.claimMore();
+      },
+      died: (nodes) => this.takeOverFrom(nodes),
+    };
+  }
+
+  /** Whoever of the fleet comes first gets them; their timers were in their memory. */
+  private async takeOverFrom(nodes: readonly string[]): Promise<void> {
+    if (!this.runsHere || this.rejoining !== undefined) return;
+    const taken = await this.provider.takeOver(this.node, nodes, this.options.ports.clock.now());
+    if (taken.nodes.length === 0) return;
+    this.noteTakenOver(taken);
+    await this.timers.start();
+    this.lookAround();
+    this.fleet?.offer('activities');
+  }
+
+  private lookAround(): void {
+    this.scan();
+    this.pool.claimMore();
   }
 
   private async beginWork(): Promise<void> {
@@ -235,6 +287,7 @@ export class DurableRuntime {
     await this.provider.changedElsewhere();
     this.scan();
     this.pollLater();
+    this.fleet?.watch();
     log.log(`running on ${this.provider.name} as ${this.node}`, {
       orchestrations: registry.orchestrationNames().length,
       activities: registry.activityNames().length - 1,
@@ -275,6 +328,7 @@ export class DurableRuntime {
   private async endWork(): Promise<void> {
     this.stopSignal.abort();
     this.cancelPoll?.();
+    this.fleet?.rest();
     if (this.state === 'running' && this.options.runsInstances) {
       this.timers.stop();
       await this.pool.drain(this.options.shutdownGraceMs, ABORT_GRACE_MS);
@@ -307,6 +361,7 @@ export class DurableRuntime {
     await this.provider
       .leave(this.node)
       .catch((error: unknown) => this.options.log.warn(`could not sign off, the lease will run out: ${String(error)}`));
+    await this.fleet?.leave();
     await this.provider.close();
     this.state = 'stopped';
   }
@@ -361,6 +416,8 @@ export class DurableRuntime {
 
   private committed({ delivered }: BatchResult): void {
     this.busyUntil = this.options.ports.clock.now() + BUSY_FOR_MS;
+    if (!this.options.runsInstances && delivered !== undefined)
+      this.fleet?.tell(delivered.map(({ instanceId }) => instanceId));
     if (
       !this.options.runsInstances ||
       (this.state !== 'running' && this.state !== 'starting' && this.state !== 'waiting')
@@ -373,7 +430,12 @@ export class DurableRuntime {
   private pollLater(): void {
     const { pollBusyMs, pollIdleMs, ports } = this.options;
     if (this.stopSignal.signal.aborted) return;
-    const ms = ports.clock.now() < this.busyUntil ? pollBusyMs : pollIdleMs;
+    const ms =
+      this.fleet !== undefined
+        ? Math.max(LOOK_ANYWAY_MS, pollIdleMs)
+        : ports.clock.now() < this.busyUntil
+          ? pollBusyMs
+          : pollIdleMs;
     this.cancelPoll?.(); // a node that joined again had one
     this.cancelPoll = ports.setTimer(() => void this.poll(), ms, { unref: true });
   }
@@ -382,8 +444,7 @@ export class DurableRuntime {
     try {
       if (await this.provider.changedElsewhere()) {
         this.busyUntil = this.options.ports.clock.now() + BUSY_FOR_MS;
-        this.scan();
-        this.pool.claimMore();
+        this.lookAround();
       }
     } catch (error) {
       this.options.log.debug(`cannot look for changes, trying again: ${String(error)}`);
@@ -426,7 +487,8 @@ export class DurableRuntime {
 
   private heartbeatLater(): void {
     const { ports, leaseMs } = this.options;
-    this.cancelHeartbeat = ports.setTimer(() => void this.heartbeat(), leaseMs / 3, { unref: true });
+    const ms = this.fleet?.heartbeatMs ?? leaseMs / 3;
+    this.cancelHeartbeat = ports.setTimer(() => void this.heartbeat(), ms, { unref: true });
   }
 
   private async heartbeat(): Promise<void> {
@@ -434,7 +496,8 @@ export class DurableRuntime {
     try {
       const now = ports.clock.now();
       const alive = await this.provider.heartbeat(this.node, now, now + leaseMs);
-      if (!alive && this.rejoining === undefined && this.state !== 'stopping') this.rejoin();
+      if (alive) this.fleet?.renewed();
+      else if (this.rejoining === undefined && this.state !== 'stopping') this.rejoin();
     } catch (error) {
       log.warn(`the heartbeat failed, trying again: ${String(error)}`);
     }

@@ -54,6 +54,8 @@ export interface TurnLoopDeps {
   readonly pool: () => ActivityPool;
   readonly timers: () => Timers;
   readonly ended: (instanceId: string, ending: Ending) => void;
+  /** Something came in for an instance that another living node owns. */
+  readonly ownedElsewhere: (instanceId: string) => void;
 }
 
 const LOAD_BATCH = 100;
@@ -296,7 +298,7 @@ export class TurnLoop {
   private enter(row: LoadedInstance, claimable: boolean): void {
     if (this.live.has(row.instanceId) || isFinal(row.status) || row.status === 'Suspended') return;
     if (row.engineFormat > ENGINE_FORMAT) return; // a newer node will; this one must not touch it
-    if (row.owner !== null && row.owner !== this.node && !claimable) return;
+    if (row.owner !== null && row.owner !== this.node && !claimable) return this.deps.ownedElsewhere(row.instanceId);
     const hasNew =
       row.messagesIn > row.messagesSeen ||
       row.held > 0 ||

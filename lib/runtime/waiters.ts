@@ -70,6 +70,7 @@ export class Waiters {
 
   private async read(ids: readonly string[]): Promise<void> {
     this.told.clear();
+    if (ids.length === 0) return this.pollLater();
     try {
       const rows = new Map((await this.provider.statuses(ids)).map((row) => [row.instanceId, row]));
       for (const id of ids) {
@@ -94,7 +95,8 @@ export class Waiters {
     if (this.reading) return;
     this.reading = true;
     try {
-      await this.read([...this.waiting.keys()]);
+      const ids = [...this.waiting.keys()];
+      await this.read(this.runsHere() ? ids : ids.filter((id) => !this.isLive(id)));
     } finally {
       this.reading = false;
       this.pollLater();

@@ -1,38 +1,29 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { join } from 'node:path';
 import { NonRetryableError, RetryAfterError } from '../../lib/core/errors.js';
 import type { ActivityContext } from '../../lib/core/activity-context.js';
 import type { OrchestrationContext } from '../../lib/replay/index.js';
-import {
-  eventually,
-  registryOf,
-  startEngine,
-  temporaryDirectory,
-  type Activities,
-  type Body,
-  type TestEngine,
-} from '../support/engine.js';
+import { eventually, registryOf, startEngine, type Activities, type Body, type TestEngine } from '../support/engine.js';
+import { openStore, type TestStore } from '../support/store.js';
 
 type Ctx = OrchestrationContext;
-let directory: ReturnType<typeof temporaryDirectory>;
+let store: TestStore;
 let engine: TestEngine;
-const file = (): string => join(directory.path, 'durable.sqlite');
 
 async function boot(
   orchestrations: Record<string, Body>,
   activities: Activities = {},
   settings: Parameters<typeof startEngine>[2] = {},
 ): Promise<TestEngine> {
-  engine = await startEngine(file(), registryOf(orchestrations, activities), settings);
+  engine = await startEngine(store, registryOf(orchestrations, activities), settings);
   return engine;
 }
 
 beforeEach(() => {
-  directory = temporaryDirectory();
+  store = openStore();
 });
 afterEach(async () => {
   await engine.stop();
-  directory.remove();
+  await store.remove();
 });
 
 describe('cancelling', () => {

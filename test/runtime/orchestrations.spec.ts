@@ -1,20 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { join } from 'node:path';
-import { eventually, registryOf, startEngine, temporaryDirectory, type TestEngine } from '../support/engine.js';
+import { eventually, registryOf, startEngine, type TestEngine } from '../support/engine.js';
+import { openStore, type TestStore } from '../support/store.js';
 import type { OrchestrationContext } from '../../lib/replay/index.js';
 
 type Ctx = OrchestrationContext;
-let directory: ReturnType<typeof temporaryDirectory>;
+let store: TestStore;
 let engine: TestEngine | undefined;
-const file = (): string => join(directory.path, 'durable.sqlite');
 
 beforeEach(() => {
-  directory = temporaryDirectory();
+  store = openStore();
 });
 afterEach(async () => {
   await engine?.stop();
   engine = undefined;
-  directory.remove();
+  await store.remove();
 });
 
 async function run(
@@ -22,7 +21,7 @@ async function run(
   activities: Record<string, (...args: never[]) => unknown> = {},
   input?: unknown,
 ): Promise<unknown> {
-  engine = await startEngine(file(), registryOf({ Test: body as never }, activities));
+  engine = await startEngine(store, registryOf({ Test: body as never }, activities));
   const handle = await engine.client.startOrchestration('Test', input, { instanceId: 'i1' });
   return handle.result({ timeout: '10s' });
 }
@@ -73,7 +72,7 @@ describe('an orchestration', () => {
 
   it('waits for an event raised later and one raised before the wait', async () => {
     engine = await startEngine(
-      file(),
+      store,
       registryOf({ Test: async (ctx: Ctx) => [await ctx.scheduleWait('a'), await ctx.scheduleWait('b')] }),
     );
     const handle = await engine.client.startOrchestration('Test', undefined, { instanceId: 'i1' });
@@ -84,7 +83,7 @@ describe('an orchestration', () => {
 
   it('continues as new and keeps its queue and KV', async () => {
     engine = await startEngine(
-      file(),
+      store,
       registryOf({
         Sum: async (ctx: Ctx, total: number) => {
           const n = await ctx.dequeueEvent<number>('numbers');
@@ -102,7 +101,7 @@ describe('an orchestration', () => {
 
   it('awaits children and learns how they fail', async () => {
     engine = await startEngine(
-      file(),
+      store,
       registryOf({
         Parent: async (ctx: Ctx) => {
           const good = await ctx.scheduleSubOrchestration('Child', 1);
@@ -139,11 +138,11 @@ describe('an orchestration', () => {
           },
         },
       );
-    engine = await startEngine(file(), registry());
+    engine = await startEngine(store, registry());
     const handle = await engine.client.startOrchestration('Test', undefined, { instanceId: 'i1' });
     await eventually(() => calls.length === 1);
     await engine.stop();
-    engine = await startEngine(file(), registry());
+    engine = await startEngine(store, registry());
     await engine.client.raiseEvent('i1', 'go');
     expect(await engine.client.getResult('i1', '10s')).toEqual(['first', 'second']);
     expect(calls).toEqual(['first', 'second']);

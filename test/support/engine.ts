@@ -5,6 +5,7 @@ import { DurableClient } from '../../lib/client/index.js';
 import type { Provider } from '../../lib/provider/index.js';
 import { TypeOrmProvider } from '../../lib/providers/typeorm/index.js';
 import type { OrchestrationContext } from '../../lib/replay/index.js';
+import type { TestStore } from './store.js';
 import { DurableRuntime, Registry, type EngineLog, type RuntimeOptions } from '../../lib/runtime/index.js';
 
 export type Body = (context: OrchestrationContext, input: never) => Promise<unknown>;
@@ -60,14 +61,18 @@ type EngineSettings = Partial<RuntimeOptions> & {
   readonly wrap?: (provider: Provider) => Provider;
 };
 
-/** A runtime on a real SQLite file. */
+/** A runtime on a real SQLite file, or on another store. */
 export async function startEngine(
-  file: string,
+  store: string | TestStore,
   registry: Registry,
   settings: EngineSettings = {},
 ): Promise<TestEngine> {
   const { wrap = (provider) => provider, ...options } = settings;
-  const provider = wrap(new TypeOrmProvider({ storage: { type: 'better-sqlite3', database: file } }));
+  const provider = wrap(
+    typeof store === 'string'
+      ? new TypeOrmProvider({ storage: { type: 'better-sqlite3', database: store } })
+      : store.provider(),
+  );
   const log = new RecordingLog();
   const runtime = new DurableRuntime({ provider, registry, log, shutdownGrace: '2s', ...options });
   await runtime.start();

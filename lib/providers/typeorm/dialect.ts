@@ -23,6 +23,8 @@ export interface Dialect {
   list(parameter: string): string;
   /** Equality in which null equals null. */
   same(left: string, right: string): string;
+  /** At the end of a SELECT: nobody else changes its rows before this transaction ends. */
+  readonly forUpdate: string;
   /** At the end of a SELECT: it takes its rows for this transaction and leaves out those another one has taken. */
   readonly skipLocked: string;
   /** The column types of the schema. */

@@ -6,7 +6,7 @@ import { postgresDialect } from './postgres-dialect.js';
 import { isContention, isStalePreparation, sqlStateOf, storageError } from './postgres-errors.js';
 import { openPool, type PostgresPool } from './postgres-pool.js';
 import { PostgresSession } from './postgres-session.js';
-import type { PgClient } from './postgres-wire.js';
+import type { PgClient, PgStandaloneClient } from './postgres-wire.js';
 import type { Durability } from './sqlite-connection.js';
 
 export interface PostgresOptions {
@@ -66,7 +66,7 @@ export class PostgresConnection implements Connection {
 
   private constructor(
     private readonly source: PostgresPool,
-    private readonly database: string,
+    readonly database: string,
     readonly schema: string,
     private readonly settings: Readonly<Record<string, string>>,
   ) {
@@ -81,6 +81,9 @@ export class PostgresConnection implements Connection {
       run(`CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`),
     ];
   }
+
+  /** A connection beside the pool. */
+  readonly newClient = (): PgStandaloneClient => this.source.newClient();
 
   qualified(table: string): string {
     return `${quoted(this.schema)}.${quoted(table)}`;
@@ -162,7 +165,7 @@ export class PostgresConnection implements Connection {
     return storageError(error, this.database);
   }
 
-  /** Without notifications nothing tells. */
+  /** Notifications tell (`PostgresFleet`); nothing else does. */
   changedElsewhere(): Promise<boolean> {
     return Promise.resolve(true);
   }
@@ -212,7 +215,7 @@ const settings = (durability: Durability, synchronousCommit: unknown): Readonly<
   // What is made dear would otherwise be compiled first.
   jit: 'off',
   // A process that was stopped inside a transaction must not hold its locks for ever.
-  idle_in_transaction_session_timeout: '10s',
+  idle_in_transaction_session_timeout: '3s',
   ...(durability === 'normal' && { synchronous_commit: 'off' }),
   ...(durability === 'full' && synchronousCommit === 'off' && { synchronous_commit: 'on' }),
 });

@@ -1,29 +1,32 @@
-import type { Cell, ColumnType, Dialect, Statement } from './dialect.js';
+import type { Cell, ColumnType, Dialect } from './dialect.js';
 
 /** PostgreSQL 15 and later. */
 export const postgresDialect: Dialect = {
   name: 'postgres',
   parameter: (index) => `$${index}`,
-  rows: (parameter, columns) => {
-    const fields = Object.entries(columns).map(
-      ([column, type], index) => `${CELL[type](`(e ->> ${index})`)} AS ${column}`,
-    );
-    return `(SELECT ${fields.join(', ')} FROM jsonb_array_elements(${parameter}::jsonb) AS e)`;
-  },
-  insertRows: (table, columns, rows) => {
+  rows,
+  insertRows: (table, columns, added) => {
     const names = Object.keys(columns).join(', ');
-    return run(`INSERT INTO ${table} (${names}) SELECT * FROM ${unnested(columns)}`, columns, rows);
+    const arrays = Object.values(columns).map((type, index) => `$${index + 1}::${ARRAY[type]}`);
+    return {
+      sql: `INSERT INTO ${table} (${names}) SELECT * FROM unnest(${arrays.join(', ')})`,
+      // One array for each column: cheaper to read than JSON, where whole histories are in it.
+      parameters: Object.values(columns).map((type, index) => arrayOf(type, added, index)),
+      returns: false,
+    };
   },
-  deleteRows: (table, key, rows) => {
+  deleteRows: (table, key, keys) => {
     const matches = Object.keys(key).map((column) => `d.${column} = k.${column}`);
-    return run(
-      `DELETE FROM ${table} AS d USING ${unnested(key)} AS k (${Object.keys(key).join(', ')}) WHERE ${matches.join(' AND ')}`,
-      key,
-      rows,
-    );
+    return {
+      sql: `DELETE FROM ${table} AS d USING ${rows('$1', key)} AS k WHERE ${matches.join(' AND ')}`,
+      parameters: [JSON.stringify(keys)],
+      returns: false,
+    };
   },
-  list: (parameter) => `(SELECT value FROM jsonb_array_elements_text(${parameter}::jsonb))`,
+  list: (parameter) =>
+    `(SELECT e #>> '{}' AS value FROM jsonb_array_elements(${parameter}::jsonb) AS e WHERE jsonb_typeof(e) = 'string')`,
   same: (left, right) => `${left} IS NOT DISTINCT FROM ${right}`,
+  forUpdate: ' FOR UPDATE',
   skipLocked: ' FOR UPDATE SKIP LOCKED',
   // Byte order: the same everywhere, and the cheapest.
   types: {
@@ -35,6 +38,17 @@ export const postgresDialect: Dialect = {
   clusteredTable: '',
 };
 
+/**
+ * The condition is always true. It makes the planner expect a single row instead of a hundred, so that it looks each one up by
+ * key; else it may find it cheaper to read all of a table that is small when the plan is made.
+ */
+function rows(parameter: string, columns: Columns): string {
+  const fields = Object.entries(columns).map(
+    ([column, type], index) => `${CELL[type](`(e ->> ${index})`)} AS ${column}`,
+  );
+  return `(SELECT ${fields.join(', ')} FROM jsonb_array_elements(${parameter}::jsonb) AS e WHERE jsonb_typeof(e) = 'array')`;
+}
+
 const CELL: Readonly<Record<ColumnType, (cell: string) => string>> = {
   text: (cell) => cell,
   integer: (cell) => `${cell}::bigint`,
@@ -42,17 +56,6 @@ const CELL: Readonly<Record<ColumnType, (cell: string) => string>> = {
 const ARRAY: Readonly<Record<ColumnType, string>> = { text: 'text[]', integer: 'bigint[]' };
 
 type Columns = Readonly<Record<string, ColumnType>>;
-
-/** One array for each column: cheaper to read than JSON, where whole histories are in it. */
-const unnested = (columns: Columns): string =>
-  `unnest(${Object.values(columns)
-    .map((type, index) => `$${index + 1}::${ARRAY[type]}`)
-    .join(', ')})`;
-
-function run(sql: string, columns: Columns, rows: readonly (readonly Cell[])[]): Statement {
-  const parameters = Object.values(columns).map((type, index) => arrayOf(type, rows, index));
-  return { sql, parameters, returns: false };
-}
 
 const TEXT_OID = 25;
 const BIGINT_OID = 20;

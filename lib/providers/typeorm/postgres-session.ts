@@ -15,7 +15,6 @@ export class PostgresSession {
   private queue: WireStep[] = [];
   /** This transaction went on with likely answers. */
   private assumes = false;
-  private speculated: { readonly at: number; readonly rows: number }[] = [];
 
   constructor(
     private readonly client: { query(query: PgSubmittable): unknown },
@@ -25,14 +24,15 @@ export class PostgresSession {
 
   /**
    * Runs a script between `begin` and COMMIT. A statement whose rows nobody waits for goes out with the next one that is
-   * waited for; what a statement most likely answers is taken for its answer until the next round trip.
+   * waited for. What a statement most likely answers is taken for its answer; the server compares, and where it answers
+   * otherwise it undoes all of it. So most transactions are a single round trip.
    */
   async write<R>(begin: readonly Statement[], script: () => Script<R>): Promise<R> {
     try {
       return await this.attempt(begin, script(), true);
     } catch (error) {
-      // What followed from a wrong assumption may have failed before the assumption itself was compared.
-      if (error !== ANOTHER_COURSE && !(this.assumes && sqlStateOf(error) !== undefined)) throw error;
+      // A wrong assumption, or something that follows from one.
+      if (!this.assumes || sqlStateOf(error) === undefined) throw error;
     }
     return this.attempt(begin, script(), false);
   }
@@ -52,7 +52,6 @@ export class PostgresSession {
   private attempt<R>(begin: readonly Statement[], script: Script<R>, speculates: boolean): Promise<R> {
     return this.guarded(async () => {
       const result = await this.drive(begin, script, speculates);
-      if (this.speculated.length > 0) await this.flush();
       this.enqueue(COMMIT);
       await this.flush();
       return result;
@@ -65,13 +64,15 @@ export class PostgresSession {
     let step = script.next(NONE);
     while (step.done !== true) {
       const statement = step.value;
-      this.enqueue(statement);
-      if (!statement.returns) step = script.next(NONE);
-      else if (speculates && statement.likely !== undefined) {
+      const { likely } = statement;
+      if (speculates && likely !== undefined) {
         this.assumes = true;
-        this.speculated.push({ at: this.queue.length - 1, rows: statement.likely.length });
-        step = script.next(statement.likely);
-      } else step = script.next(await this.flush());
+        this.enqueue(compared(statement, likely.length));
+        step = script.next(likely);
+        continue;
+      }
+      this.enqueue(statement);
+      step = script.next(statement.returns ? await this.flush() : NONE);
     }
     return step.value;
   }
@@ -81,7 +82,6 @@ export class PostgresSession {
       return await work();
     } catch (error) {
       this.queue = [];
-      this.speculated = [];
       await this.rollBack();
       if (isStalePreparation(error)) this.prepared.clear();
       throw error;
@@ -100,12 +100,9 @@ export class PostgresSession {
 
   /** The rows of the last statement. */
   private async flush(): Promise<readonly Row[]> {
-    const { queue, speculated } = this;
+    const { queue } = this;
     this.queue = [];
-    this.speculated = [];
-    const results = await this.send(queue);
-    for (const { at, rows } of speculated) if (results[at]!.length !== rows) throw ANOTHER_COURSE;
-    return results.at(-1)!;
+    return (await this.send(queue)).at(-1)!;
   }
 
   private send(steps: readonly WireStep[]): Promise<readonly (readonly Row[])[]> {
@@ -142,8 +139,19 @@ export class PostgresSession {
 const COMMIT: Statement = { sql: 'COMMIT', parameters: [], returns: false };
 const NONE: readonly Row[] = Object.freeze([]);
 const NOTHING = (): void => undefined;
-/** Thrown inside: what was taken for granted is not so. */
-const ANOTHER_COURSE = Symbol('another course');
+
+const comparedSql = new Map<string, string>();
+
+/** Fails unless it gives as many rows. The text is for whoever reads the server's log. */
+function compared({ sql, parameters }: Statement, rows: number): Statement {
+  let text = comparedSql.get(sql);
+  if (text === undefined) {
+    text = `WITH given AS (${sql}) SELECT CASE WHEN count(*) = $${parameters.length + 1} THEN 0
+      ELSE ('no harm: other rows than expected, nest-durable asks for each now. They are ' || count(*))::int END FROM given`;
+    comparedSql.set(sql, text);
+  }
+  return { sql: text, parameters: [...parameters, rows], returns: false };
+}
 
 const typeOf = (value: unknown): number =>
   typeof value === 'string' ? TEXT : typeof value === 'number' ? INT8 : INFERRED;

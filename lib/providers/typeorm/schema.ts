@@ -148,6 +148,7 @@ export function migrations(
           engine ${integer} NOT NULL,
           build_id ${key} NOT NULL,
           joined_at ${integer} NOT NULL,
+          heartbeat_at ${integer} NOT NULL,
           lease_until ${integer} NOT NULL
         )`,
         `CREATE TABLE ${tables.lane} (

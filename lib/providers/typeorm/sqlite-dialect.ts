@@ -25,7 +25,9 @@ export function sqliteDialect(sqliteVersion: string): Dialect {
     },
     list: (parameter) => `(SELECT value FROM json_each(${parameter}))`,
     same: (left, right) => `${left} IS ${right}`,
-    skipLocked: '', // one writer at a time
+    // One writer at a time.
+    forUpdate: '',
+    skipLocked: '',
     types: { key: 'TEXT', text: 'TEXT', integer: 'INTEGER', serial: 'INTEGER PRIMARY KEY' },
     clusteredTable: 'WITHOUT ROWID',
   };

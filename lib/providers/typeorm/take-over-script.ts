@@ -1,5 +1,6 @@
+import { NodeDeclaredDeadError } from '../../core/errors.js';
 import type { TakeOver } from '../../provider/provider.js';
-import type { Script } from './dialect.js';
+import type { Row, Script } from './dialect.js';
 import { messageCells } from './rows.js';
 import type { Statements } from './statements/statements.js';
 
@@ -10,7 +11,7 @@ export function* takeOverScript(
   nodes: 'all-others' | readonly string[],
   now: number,
 ): Script<TakeOver> {
-  yield sql.lanes.becomeEngine(node);
+  if ((yield sql.lanes.becomeEngine(node)).length === 0) throw new NodeDeclaredDeadError(node);
   const others = yield sql.lanes.otherNodes(node);
   const meant = others
     .filter((row) =>
@@ -53,7 +54,10 @@ export function* leaveScript(sql: Statements, node: string): Script<void> {
 
 /** A message to instances whose activities these nodes held without a row: their next turn gives the lost ones rows. */
 function* askToContinue(sql: Statements, nodes: string): Script<void> {
-  const rows = yield sql.instances.countInLost(nodes);
+  yield* addContinue(sql, yield sql.instances.countInLost(nodes));
+}
+
+function* addContinue(sql: Statements, rows: readonly Row[]): Script<void> {
   if (rows.length === 0) return;
   const cells = messageCells({ kind: 'continue' });
   yield sql.journal.addMessages(
@@ -70,6 +74,9 @@ export function* resumeForBuildScript(sql: Statements, buildId: string, now: num
     .filter((row) => !NEEDS_OPERATOR.has(row['suspended_code']))
     .filter((row) => !(JSON.parse((row['failed_builds'] as string | null) ?? '[]') as string[]).includes(buildId))
     .map((row) => row['instance_id'] as string);
-  if (ids.length > 0) yield sql.instances.retryOnBuild(now, JSON.stringify(ids));
-  return ids.length;
+  if (ids.length === 0) return 0;
+  // As after `resume`: what came due meanwhile is in no node's memory.
+  const retried = yield sql.instances.retryOnBuild(now, JSON.stringify(ids));
+  yield* addContinue(sql, retried);
+  return retried.length;
 }

@@ -4,6 +4,7 @@ import type { HistoryEvent } from '../../core/history-event.js';
 import type { StoredMessage } from '../../core/message.js';
 import type { Payload } from '../../core/payload.js';
 import type { Batch, BatchResult, ClaimedActivity, InstanceKey } from '../../provider/batch.js';
+import type { Fleet } from '../../provider/fleet.js';
 import type {
   InstanceFilter,
   InstanceRow,
@@ -27,9 +28,11 @@ import { loadScript } from './load-script.js';
 import { claimedActivityOf, instanceRowOf, storedMessageOf } from './rows.js';
 import { migrations, migrationTable, tablesOf, type Tables } from './schema.js';
 import { PostgresConnection } from './postgres-connection.js';
+import { PostgresFleet, type PostgresFleetParts } from './postgres-fleet.js';
 import { SqliteConnection, type Durability } from './sqlite-connection.js';
 import { RowNumbers } from './row-numbers.js';
 import { isBusy } from './sqlite-errors.js';
+import { FleetStatements } from './statements/fleet-statements.js';
 import { statementsOf, type Statements } from './statements/statements.js';
 import { leaveScript, resumeForBuildScript, takeOverScript } from './take-over-script.js';
 
@@ -50,12 +53,14 @@ const DEFAULT_CONNECTIONS = 8;
 
 /** Storage in a database that TypeORM reaches. */
 export class TypeOrmProvider implements Provider {
-  readonly lanes = 1;
-  readonly laneFill = 1;
+  readonly lanes: number;
+  readonly laneFill: number;
   private readonly prefix: string;
   private readonly options: DataSourceOptions;
   private connection: Connection | undefined;
   private sql!: Statements;
+  private fleetParts: PostgresFleetParts | undefined;
+  readonly fleet: Fleet | undefined;
   private readonly numbers = new RowNumbers();
 
   constructor(private readonly settings: TypeOrmProviderOptions) {
@@ -64,6 +69,9 @@ export class TypeOrmProvider implements Provider {
     if (!/^[A-Za-z_][A-Za-z0-9_]{0,40}$/.test(prefix))
       throw new InvalidOptionError('tablePrefix', prefix, 'letters, digits and underscores');
     this.prefix = prefix;
+    // A SQLite file has one writer; a server commits the batch of one lane while the next one's is made.
+    [this.lanes, this.laneFill] = this.options.type === 'postgres' ? [4, 32] : [1, 1];
+    if (this.options.type === 'postgres') this.fleet = new PostgresFleet(() => this.opened(this.fleetParts));
   }
 
   get name(): string {
@@ -75,7 +83,13 @@ export class TypeOrmProvider implements Provider {
     this.connection = connection;
     const tables = tablesOf(this.prefix, (name) => connection.qualified?.(name) ?? name);
     this.sql = statementsOf(connection.dialect, tables);
+    if (connection instanceof PostgresConnection) this.openFleet(connection, tables);
     await this.migrate(connection, tables);
+  }
+
+  private openFleet({ newClient, database, schema, dialect }: PostgresConnection, tables: Tables): void {
+    const space = `${schema}.${this.prefix}`;
+    this.fleetParts = { newClient, database, space, sql: new FleetStatements(dialect, tables) };
   }
 
   private connect(): Promise<Connection> {
@@ -126,12 +140,17 @@ export class TypeOrmProvider implements Provider {
   async close(): Promise<void> {
     const { connection } = this;
     this.connection = undefined;
+    await this.fleet?.detach();
     await connection?.close();
   }
 
   private get db(): Connection {
-    if (this.connection === undefined) throw new TypeError('the provider is not open');
-    return this.connection;
+    return this.opened(this.connection);
+  }
+
+  private opened<T>(part: T | undefined): T {
+    if (part === undefined) throw new TypeError('the provider is not open');
+    return part;
   }
 
   // ---- nodes ----
@@ -148,10 +167,10 @@ export class TypeOrmProvider implements Provider {
     });
   }
 
-  heartbeat(node: string, _now: number, leaseUntil: number): Promise<boolean> {
+  heartbeat(node: string, now: number, leaseUntil: number): Promise<boolean> {
     const { sql } = this;
     return this.write(function* (): Script<boolean> {
-      return (yield sql.lanes.heartbeat(node, leaseUntil)).length === 1;
+      return (yield sql.lanes.heartbeat(node, now, leaseUntil)).length === 1;
     });
   }
 

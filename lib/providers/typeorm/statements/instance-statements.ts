@@ -89,9 +89,11 @@ export class InstanceStatements extends StatementSet {
     return query(this.startSql, bulk(rows), now, engineFormat);
   }
 
+  /** Locked: of two restarts at once the second must not take the new life for the finished one. */
   finishedAmong(ids: string): Statement {
     return query(
-      `SELECT instance_id FROM ${this.tables.instance} WHERE instance_id IN ${this.list(1)} AND status IN ${FINAL}`,
+      `SELECT instance_id FROM ${this.tables.instance} WHERE instance_id IN ${this.list(1)} AND status IN ${FINAL}
+       ORDER BY instance_id${this.dialect.forUpdate}`,
       ids,
     );
   }
@@ -159,7 +161,7 @@ export class InstanceStatements extends StatementSet {
     // A parameter that is null has no type of its own.
     const { text, integer } = this.dialect.types;
     return query(
-      `UPDATE ${this.tables.instance} SET status = 'Suspended', owner = CASE WHEN held > 0 THEN owner END, suspended_by = ${this.p(4)}, suspended_code = ${this.p(5)},
+      `UPDATE ${this.tables.instance} SET status = 'Suspended', owner = CASE WHEN held > 0 THEN owner END, suspect = NULL, suspended_by = ${this.p(4)}, suspended_code = ${this.p(5)},
         suspended_reason = ${this.p(6)}, failed_builds = ${this.p(7)}, updated_at = ${this.p(8)}
        WHERE instance_id = ${this.p(1)} AND (CAST(${this.p(2)} AS ${text}) IS NULL OR generation = CAST(${this.p(2)} AS ${text}))
         AND (CAST(${this.p(3)} AS ${integer}) IS NULL OR turn = CAST(${this.p(3)} AS ${integer})) AND status NOT IN ${FINAL}
@@ -199,10 +201,11 @@ export class InstanceStatements extends StatementSet {
 
   /** Like `resume`, but what failed so far is remembered: another build is tried, not forgotten. */
   retryOnBuild(now: number, ids: string): Statement {
-    return run(
+    return query(
       `UPDATE ${this.tables.instance} SET status = CASE WHEN turn = 0 THEN 'Pending' ELSE 'Running' END, suspended_by = NULL,
-        suspended_code = NULL, suspended_reason = NULL, updated_at = ${this.p(1)}
-       WHERE instance_id IN ${this.list(2)} AND status = 'Suspended' AND suspended_by = 'engine'`,
+        suspended_code = NULL, suspended_reason = NULL, messages_in = messages_in + 1, updated_at = ${this.p(1)}
+       WHERE instance_id IN ${this.list(2)} AND status = 'Suspended' AND suspended_by = 'engine'
+       RETURNING instance_id, messages_in`,
       now,
       ids,
     );

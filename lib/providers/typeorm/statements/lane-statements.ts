@@ -28,10 +28,11 @@ export class LaneStatements extends StatementSet {
     );
   }
 
+  /** An incarnation joins once; again only where nobody knows whether it did (C13). */
   addNode(node: string, buildId: string, now: number, leaseUntil: number): Statement {
     return run(
-      `INSERT INTO ${this.tables.node} (node, engine, build_id, joined_at, lease_until)
-       VALUES (${this.p(1)}, 0, ${this.p(2)}, ${this.p(3)}, ${this.p(4)})`,
+      `INSERT INTO ${this.tables.node} (node, engine, build_id, joined_at, heartbeat_at, lease_until)
+       VALUES (${this.p(1)}, 0, ${this.p(2)}, ${this.p(3)}, ${this.p(3)}, ${this.p(4)}) ON CONFLICT DO NOTHING`,
       node,
       buildId,
       now,
@@ -40,17 +41,22 @@ export class LaneStatements extends StatementSet {
   }
 
   becomeEngine(node: string): Statement {
-    return run(`UPDATE ${this.tables.node} SET engine = 1 WHERE node = ${this.p(1)}`, node);
+    return query(`UPDATE ${this.tables.node} SET engine = 1 WHERE node = ${this.p(1)} RETURNING node`, node);
   }
 
   addLane(node: string, lane: number): Statement {
-    return run(`INSERT INTO ${this.tables.lane} (node, lane, seq) VALUES (${this.p(1)}, ${this.p(2)}, 0)`, node, lane);
+    return run(
+      `INSERT INTO ${this.tables.lane} (node, lane, seq) VALUES (${this.p(1)}, ${this.p(2)}, 0) ON CONFLICT DO NOTHING`,
+      node,
+      lane,
+    );
   }
 
-  heartbeat(node: string, leaseUntil: number): Statement {
+  heartbeat(node: string, now: number, leaseUntil: number): Statement {
     return query(
-      `UPDATE ${this.tables.node} SET lease_until = ${this.p(2)} WHERE node = ${this.p(1)} RETURNING node`,
+      `UPDATE ${this.tables.node} SET heartbeat_at = ${this.p(2)}, lease_until = ${this.p(3)} WHERE node = ${this.p(1)} RETURNING node`,
       node,
+      now,
       leaseUntil,
     );
   }

@@ -1,0 +1,2 @@
+export { conformanceCases, runConformanceCase } from './all.js';
+export type { ConformanceCase, ConformanceFixture } from './fixture.js';

@@ -1,0 +1,7 @@
+// The tests of the runtime, on PostgreSQL.
+import { runOn } from '../support/store.js';
+import { hasServer } from './server.js';
+import { postgresStore } from './stores.js';
+
+runOn(postgresStore);
+if (hasServer) await import('../runtime/life-cycle.spec.js');

@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { ModelProvider, ModelStore } from '../../lib/testing/index.js';
+import { DurableClient } from '../../lib/client/index.js';
+import { DurableRuntime, systemPorts } from '../../lib/runtime/index.js';
+import { eventually, RecordingLog, registryOf, startEngine, temporaryDirectory } from '../support/engine.js';
+
+describe('wake-ups', () => {
+  let directory: ReturnType<typeof temporaryDirectory>;
+  beforeEach(() => void (directory = temporaryDirectory()));
+  afterEach(() => directory.remove());
+
+  it('reach an instance whose timer came due while it was suspended, whoever resumes it', async () => {
+    const file = join(directory.path, 'durable.sqlite');
+    const registry = registryOf({ sleeper: (ctx) => ctx.scheduleTimer(50) });
+    await using engine = await startEngine(file, registry);
+    await using elsewhere = await startEngine(file, registry, { runsInstances: false });
+    const { client } = engine;
+    const handle = await client.startOrchestration('sleeper');
+    await client.suspendInstance(handle.instanceId);
+    const due = Date.now() + 50;
+    await eventually(() => Date.now() > due + 50);
+
+    await elsewhere.client.resumeInstance(handle.instanceId);
+
+    expect((await client.waitForOrchestration(handle.instanceId, '5s')).status).toBe('Completed');
+  });
+
+  it('are looked for by one poll, however often the node was declared dead', async () => {
+    let polls = 0;
+    const store = new ModelStore();
+    const ports = { chance: () => 0.5, setTimer: systemPorts.setTimer, schedule: { step: () => Promise.resolve() } };
+    const provider = new ModelProvider(store, ports);
+    const log = new RecordingLog();
+    const runtime = new DurableRuntime({
+      provider,
+      log,
+      registry: registryOf({}),
+      pollIdle: 500,
+      pollBusy: 500,
+      ports: {
+        ...systemPorts,
+        setTimer: (callback, ms, options) => {
+          if (ms !== 500) return systemPorts.setTimer(callback, ms, options);
+          polls++;
+          const cancel = systemPorts.setTimer(() => undefined, 500, { unref: true });
+          return () => {
+            polls--;
+            cancel();
+          };
+        },
+      },
+    });
+    await runtime.start();
+    const others = new ModelProvider(store, ports);
+    await others.open();
+    for (let round = 1; round <= 3; round++) {
+      const { node } = runtime.status;
+      const other = `other-${round}`;
+      await others.join({ node: other, lanes: 1, buildId: 'b', now: Date.now(), leaseUntil: Date.now() + 60_000 });
+      await others.takeOver(other, [node], Date.now());
+      await new DurableClient(runtime).suspendInstance('nobody').catch(() => undefined);
+      await eventually(() => log.matching(/^running on/).length === round + 1);
+    }
+
+    expect(polls).toBe(1);
+    await runtime.stop();
+  });
+});
