@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import pg from 'pg';
 import {
   DurableClient,
   DurableRuntime,
@@ -51,19 +52,36 @@ export function benchRegistry(): Registry {
   return registry;
 }
 
+/** Set by `bench --db postgres`: the server to measure instead of SQLite files. */
+const postgresUrl = process.env['BENCH_POSTGRES_URL'];
+
+/** A schema stands for a file. */
+const schemaOf = (file: string): string => basename(dirname(file));
+
 export async function startBenchEngine(file: string, options: EngineOptions = {}): Promise<BenchEngine> {
-  const provider = new TypeOrmProvider({ storage: { type: 'better-sqlite3', database: file } });
+  const provider =
+    postgresUrl === undefined
+      ? new TypeOrmProvider({ storage: { type: 'better-sqlite3', database: file } })
+      : new TypeOrmProvider({ storage: { type: 'postgres', url: postgresUrl }, schema: schemaOf(file) });
   const runtime = new DurableRuntime({ provider, registry: benchRegistry(), ...options });
   await runtime.start();
   return { client: new DurableClient(runtime), runtime, stop: () => runtime.stop() };
 }
 
-/** A fresh file in a directory of its own, removed afterwards. */
+async function dropSchema(schema: string): Promise<void> {
+  const client = new pg.Client({ connectionString: postgresUrl });
+  await client.connect();
+  await client.query(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`);
+  await client.end();
+}
+
+/** A fresh file in a directory of its own, or a schema that is named after it; removed afterwards. */
 export async function withDirectory<T>(work: (file: string) => Promise<T>): Promise<T> {
   const directory = mkdtempSync(join(tmpdir(), 'nest-durable-bench-'));
   try {
     return await work(join(directory, 'durable.sqlite'));
   } finally {
+    if (postgresUrl !== undefined) await dropSchema(basename(directory));
     rmSync(directory, { recursive: true, force: true });
   }
 }

@@ -15,6 +15,12 @@ export interface Fleet {
   /** The other nodes, as they look now. Rejects with a `StorageError`, also when there is no answer for a while. */
   others(): Promise<Others>;
   /**
+   * Makes `node` the owner of those of these instances that are open and have no living owner. Gives back which of them it
+   * owns now. Whoever runs what it has found lying around does this first: of several nodes that found it one runs it, and if
+   * that very turn ends the process, it counts (protocol 8). Rejects with a `StorageError`.
+   */
+  adopt(node: string, instanceIds: readonly string[]): Promise<string[]>;
+  /**
    * Something was committed for these instances: their owners are woken, and for those without one some engine. Gathers
    * what is told while a call is on its way. Never throws.
    */

@@ -11,6 +11,7 @@ import { AttemptContext } from './activity-context.js';
 import type { HeldActivity } from './held-activities.js';
 import type { Journal } from './journal.js';
 import type { Ports } from './ports.js';
+import type { Quarantine } from './quarantine.js';
 import type { Registry } from './registry.js';
 import type { EngineCounters, EngineLog, ThrottledLog } from './telemetry.js';
 
@@ -55,6 +56,8 @@ export class ActivityPool {
   private readonly queue: ClaimedActivity[] = [];
   private readonly suspects: ClaimedActivity[] = [];
   private suspectRuns = false;
+  private entering = false;
+  private leaveQuarantine = (): void => undefined;
   private readonly running = new Map<ClaimedActivity, Attempt>();
   /** Claims given up or completed by items of their own that are on their way. */
   private readonly leaving = new Set<string>();
@@ -82,6 +85,7 @@ export class ActivityPool {
       readonly counters: EngineCounters;
       readonly log: EngineLog;
       readonly quiet: ThrottledLog;
+      readonly quarantine: Quarantine;
       readonly deliver: DeliverLocally;
       readonly held: HeldWork;
       /** Claims of this node whose outcome waits for a turn. */
@@ -219,11 +223,21 @@ export class ActivityPool {
 
   private pump(): void {
     while (this.queue.length > 0 && this.running.size < this.options.concurrency) this.run(this.queue.shift()!);
-    if (!this.suspectRuns && this.suspects.length > 0) {
-      this.suspectRuns = true;
-      this.runSuspect(this.suspects[0]!);
-    }
+    this.nextSuspect();
     if (this.moreInStore) this.claimMore();
+  }
+
+  private nextSuspect(): void {
+    if (this.suspectRuns || this.entering || this.suspects.length === 0) return;
+    this.entering = true;
+    this.deps.quarantine.enter((leave) => {
+      this.entering = false;
+      const [activity] = this.suspects;
+      if (activity === undefined) return leave();
+      this.suspectRuns = true;
+      this.leaveQuarantine = leave;
+      this.runSuspect(activity);
+    });
   }
 
   /** Alone among suspects, and after a mark that makes the next crash its own (protocol 8). */
@@ -233,7 +247,7 @@ export class ActivityPool {
       const waits = this.suspects[0] === activity;
       if (waits) this.suspects.shift();
       if (marked && waits && !this.stopped) return this.run(activity);
-      this.suspectRuns = false;
+      this.endSuspect();
       this.pump();
     };
     this.deps.journal.submit(
@@ -314,16 +328,16 @@ export class ActivityPool {
       // It ran, and would return the same again: trying once more would only repeat its effects.
       return this.failed(attempt, error, { ...options, retry: undefined });
     }
-    this.close(attempt);
+    this.close(attempt, 'until stored');
     this.report(attempt.activity, { result });
   }
 
   private failed(attempt: Attempt, error: unknown, options: ResolvedActivityOptions): void {
     if (attempt.over) return;
-    this.close(attempt);
-    // From the moment shutdown begins a failing attempt is released: its pools may just have been closed (protocol 10).
-    if (this.stopping) return this.release(attempt.activity);
     const { activity } = attempt;
+    this.close(attempt, this.stopping ? undefined : 'until stored');
+    // From the moment shutdown begins a failing attempt is released: its pools may just have been closed (protocol 10).
+    if (this.stopping) return this.release(activity);
     const failure = failureOf(error);
     const delay = nextRetryDelayMs({
       policy: options.retry,
@@ -337,11 +351,23 @@ export class ActivityPool {
     this.retry(activity, failure, delay);
   }
 
-  private close(attempt: Attempt): void {
+  private endSuspect(): void {
+    this.suspectRuns = false;
+    this.leaveQuarantine();
+  }
+
+  /** Its mark lasts until its outcome is stored: if the next one began before, a crash would be blamed on both. */
+  private suspectStored({ crashes }: { readonly crashes: number }): void {
+    if (crashes < SUSPECT_AFTER_CRASHES) return;
+    this.endSuspect();
+    this.pump();
+  }
+
+  private close(attempt: Attempt, marked?: 'until stored'): void {
     attempt.over = true;
     attempt.cancelTimeout?.();
     this.running.delete(attempt.activity);
-    if (attempt.activity.crashes >= SUSPECT_AFTER_CRASHES) this.suspectRuns = false;
+    if (attempt.activity.crashes >= SUSPECT_AFTER_CRASHES && marked === undefined) this.endSuspect();
     if (this.queue.length > 0 || this.suspects.length > 0 || this.moreInStore) this.pump();
     if (this.running.size === 0) for (const resolve of this.whenIdle.splice(0)) resolve();
   }
@@ -354,31 +380,36 @@ export class ActivityPool {
       attempts: activity.attempt,
       ...outcome,
     };
-    if (this.deps.deliver(activity, message)) return;
+    // The outcome of a suspect does not wait for the turn of an instance, which may be one, too.
+    if (activity.crashes < SUSPECT_AFTER_CRASHES && this.deps.deliver(activity, message)) return;
     // Without a row and without its instance nobody waits for it: its schedule was closed.
-    if (activity.claim > 0) this.send(activity, message);
+    if (activity.claim > 0) this.send(activity, message, () => this.suspectStored(activity));
   }
 
   /** The durable way of a completion whose execution is not live here, or lost its turn. */
   send(
     activity: Omit<ClaimedActivity, 'args' | 'options' | 'tag' | 'name' | 'attempt' | 'crashes' | 'scheduledAt'>,
     message: ActivityCompletionMessage,
+    stored: () => void = () => undefined,
   ): void {
     const { instanceId, generation, executionId, scheduleId, claim } = activity;
     this.leaving.add(claimOf(activity));
     this.deps.journal.submit(
       { kind: 'complete-activity', instanceId, generation, executionId, scheduleId, claim, message },
       {
-        settled: () => void this.leaving.delete(claimOf(activity)),
+        settled: () => {
+          this.leaving.delete(claimOf(activity));
+          stored();
+        },
         failed: (error) => {
           this.leaving.delete(claimOf(activity));
           // The value itself cannot be stored: that is the recorded outcome (protocol 5).
           if (message.failure === undefined && !this.stopped)
-            this.send(activity, { ...message, result: undefined, failure: failureOf(error) });
-          else
-            this.deps.log.error(
-              `the outcome of activity ${executionId}/${scheduleId} of ${instanceId} was not stored: ${String(error)}`,
-            );
+            return this.send(activity, { ...message, result: undefined, failure: failureOf(error) }, stored);
+          stored();
+          this.deps.log.error(
+            `the outcome of activity ${executionId}/${scheduleId} of ${instanceId} was not stored: ${String(error)}`,
+          );
         },
       },
     );
@@ -396,11 +427,14 @@ export class ActivityPool {
         settled: (verdict) => {
           this.leaving.delete(claimOf(activity));
           if (verdict.kind === 'accepted') this.wakeAt(dueAt);
+          this.suspectStored(activity);
         },
-        failed: (error) =>
+        failed: (error) => {
+          this.suspectStored(activity);
           this.deps.log.error(
             `the failed attempt of ${activity.name} of ${instanceId} was not stored: ${String(error)}`,
-          ),
+          );
+        },
       },
     );
   }
@@ -459,7 +493,7 @@ export class ActivityPool {
     this.alarmAt = Infinity;
     this.queue.length = 0;
     this.suspects.length = 0;
-    this.suspectRuns = false;
+    this.endSuspect();
     this.leaving.clear();
     this.claiming = false;
     for (const attempt of this.running.values()) {

@@ -1,10 +1,11 @@
 import { RuntimeStoppedError } from '../core/errors.js';
 import type { BatchItem, BatchResult, StartItem, Verdict } from '../provider/batch.js';
-import type { Provider, TakeOver } from '../provider/provider.js';
+import type { Provider, StoredTimer, TakeOver } from '../provider/provider.js';
 import { KV_READ_ACTIVITY } from '../replay/index.js';
 import { ActivityPool } from './activity-pool.js';
 import { FleetMember, type FleetHooks } from './fleet.js';
 import { Journal } from './journal.js';
+import { Quarantine } from './quarantine.js';
 import {
   buildIdOf,
   resolveRuntimeOptions,
@@ -52,7 +53,10 @@ export class DurableRuntime {
   private busyUntil = 0;
   private scanning = false;
   private scanAgain = false;
+  private seenRunnable: ReadonlySet<string> = new Set();
   private rejoining: Promise<void> | undefined;
+  /** It is an engine, or about to be: who is declared dead just then works on under its next name. */
+  private tookOver = false;
   private engine: Promise<void> | undefined;
   private stopped: Promise<void> | undefined;
 
@@ -96,6 +100,7 @@ export class DurableRuntime {
       counters: this.counters,
       log,
       quiet: this.quiet,
+      quarantine: new Quarantine(ports),
     };
     this.loop = new TurnLoop(
       {
@@ -134,7 +139,7 @@ export class DurableRuntime {
     this.timers = new Timers(
       provider,
       ports,
-      (due) => this.loop.timersDue(due),
+      (due) => void this.timersDue(due),
       (error) => this.quiet.warn('timers', `cannot read timers, trying again: ${String(error)}`),
     );
   }
@@ -233,6 +238,7 @@ export class DurableRuntime {
 
   private async takeOver(): Promise<void> {
     const { ports } = this.options;
+    this.tookOver = true;
     this.noteTakenOver(
       await this.provider.takeOver(this.node, this.fleet === undefined ? 'all-others' : [], ports.clock.now()),
     );
@@ -269,6 +275,21 @@ export class DurableRuntime {
     await this.timers.start();
     this.lookAround();
     this.fleet?.offer('activities');
+  }
+
+  /** Several nodes may have read the timer of an instance nobody owns: one of them runs it. */
+  private async timersDue(due: readonly StoredTimer[]): Promise<void> {
+    if (this.fleet === undefined) return this.loop.timersDue(due);
+    const [here, absent]: [StoredTimer[], StoredTimer[]] = [[], []];
+    for (const timer of due) (this.loop.isLive(timer.instanceId) ? here : absent).push(timer);
+    this.loop.timersDue(here);
+    try {
+      const adopted = new Set(await this.fleet.adopt([...new Set(absent.map(({ instanceId }) => instanceId))]));
+      this.loop.timersDue(absent.filter(({ instanceId }) => adopted.has(instanceId)));
+    } catch (error) {
+      this.quiet.warn('due', `cannot adopt instances with due timers, trying again: ${String(error)}`);
+      this.options.ports.setTimer(() => void this.timersDue(absent), LOOK_ANYWAY_MS, { unref: true });
+    }
   }
 
   private lookAround(): void {
@@ -444,7 +465,8 @@ export class DurableRuntime {
     try {
       if (await this.provider.changedElsewhere()) {
         this.busyUntil = this.options.ports.clock.now() + BUSY_FOR_MS;
-        this.lookAround();
+        this.scan(this.fleet !== undefined);
+        this.pool.claimMore();
       }
     } catch (error) {
       this.options.log.debug(`cannot look for changes, trying again: ${String(error)}`);
@@ -453,13 +475,13 @@ export class DurableRuntime {
   }
 
   /** Finds every instance with messages nobody has looked at: how a wake-up is derived from committed rows. */
-  private scan(): void {
+  private scan(patient = false): void {
     if (this.scanning) {
-      this.scanAgain = true;
+      this.scanAgain ||= !patient;
       return;
     }
     this.scanning = true;
-    void this.scanPages().finally(() => {
+    void this.scanPages(patient).finally(() => {
       this.scanning = false;
       if (this.scanAgain && !this.stopSignal.signal.aborted) {
         this.scanAgain = false;
@@ -468,12 +490,21 @@ export class DurableRuntime {
     });
   }
 
-  private async scanPages(): Promise<void> {
+  /**
+   * `patient`: only who was found the time before, too. What is new is about to be run by whoever committed it, and two nodes
+   * that run one instance do half of the work in vain.
+   */
+  private async scanPages(patient: boolean): Promise<void> {
+    const before = this.seenRunnable;
+    const seen = new Set<string>();
+    this.seenRunnable = seen;
     let after = '';
     try {
       for (;;) {
         const ids = await this.provider.runnable(this.node, after, SCAN_PAGE);
-        for (const id of ids) this.loop.wake(id, true);
+        if (patient) for (const id of ids) seen.add(id);
+        const found = patient ? ids.filter((id) => before.has(id)) : ids;
+        for (const id of this.fleet === undefined ? found : await this.fleet.adopt(found)) this.loop.wake(id, true);
         if (ids.length < SCAN_PAGE || this.stopSignal.signal.aborted) return;
         after = ids.at(-1)!;
       }
@@ -509,9 +540,8 @@ export class DurableRuntime {
     if (this.rejoining !== undefined) return;
     const { log } = this.options;
     log.error(`the node ${this.node} was declared dead: it drops what it held and joins again`);
-    const worked = this.runsHere;
     this.dropWork();
-    this.rejoining = this.joinAgain(worked).finally(() => {
+    this.rejoining = this.joinAgain(this.tookOver).finally(() => {
       this.rejoining = undefined;
     });
   }

@@ -87,6 +87,11 @@ export class FleetMember {
     return now - this.renewedAt > GAP_MS ? 0 : now - this.steadySince;
   }
 
+  /** Before it runs what it found: see `Fleet.adopt`. */
+  async adopt(instanceIds: readonly string[]): Promise<readonly string[]> {
+    return instanceIds.length === 0 ? instanceIds : this.fleet.adopt(this.node, instanceIds);
+  }
+
   tell(instanceIds: readonly string[]): void {
     if (instanceIds.length > 0) this.fleet.tell(instanceIds);
   }

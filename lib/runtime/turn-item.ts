@@ -179,7 +179,8 @@ function historyOf(executionId: number, draft: TurnDraft): TurnItem['history'] {
 
 function hasNearWork(live: LiveInstance, timers: readonly { fireAt: number }[], now: number): boolean {
   if (timers.some(({ fireAt }) => fireAt - now < NEAR_MS)) return true;
-  for (const future of live.execution.open.values()) if (future.kind === 'activity') return true;
+  // The end of a child comes soon, too, often from another node: two that both have the parent in memory would both run it.
+  for (const { kind } of live.execution.open.values()) if (kind === 'activity' || kind === 'child') return true;
   return false;
 }
 

@@ -22,6 +22,7 @@ import type { ActivityPool } from './activity-pool.js';
 import type { Journal } from './journal.js';
 import { LiveInstance } from './live-instance.js';
 import type { Ports } from './ports.js';
+import type { Quarantine } from './quarantine.js';
 import type { Registry } from './registry.js';
 import { RejectionWatch } from './rejection-watch.js';
 import type { EngineCounters, EngineLog, ThrottledLog } from './telemetry.js';
@@ -51,6 +52,7 @@ export interface TurnLoopDeps {
   readonly quiet: ThrottledLog;
   /** Lines of `ctx.log`, after the commit of their turn. */
   readonly orchestrationLog: EngineLog;
+  readonly quarantine: Quarantine;
   readonly pool: () => ActivityPool;
   readonly timers: () => Timers;
   readonly ended: (instanceId: string, ending: Ending) => void;
@@ -82,6 +84,8 @@ export class TurnLoop {
   private dueWhileLoading: StoredTimer[] = [];
   private loadScheduled = false;
   private readonly suspects: LiveInstance[] = [];
+  private entering = false;
+  private leaveQuarantine = NOTHING;
   private alone: LiveInstance | undefined;
   private readonly held: LiveInstance[] = [];
   private stopping = false;
@@ -400,6 +404,7 @@ export class TurnLoop {
   }
 
   private sweepLater(): void {
+    this.cancelSweep?.();
     this.cancelSweep = this.deps.ports.setTimer(
       () => {
         const before = this.deps.ports.clock.now() - this.options.cacheIdleMs;
@@ -463,9 +468,19 @@ export class TurnLoop {
   }
 
   private nextSuspect(): void {
-    if (this.alone !== undefined || this.suspects.length === 0) return;
-    const live = this.suspects.shift()!;
-    if (live.state !== 'idle') return this.nextSuspect();
+    if (this.alone !== undefined || this.entering || this.suspects.length === 0) return;
+    this.entering = true;
+    this.deps.quarantine.enter((leave) => {
+      this.entering = false;
+      const live = this.suspects.find(({ state }) => state === 'idle');
+      this.suspects.splice(0, live === undefined ? this.suspects.length : this.suspects.indexOf(live) + 1);
+      if (live === undefined) return leave();
+      this.leaveQuarantine = leave;
+      this.runAlone(live);
+    });
+  }
+
+  private runAlone(live: LiveInstance): void {
     this.alone = live;
     const { instanceId, generation, turn } = live;
     const proceed = (accepted: boolean): void => {
@@ -491,6 +506,7 @@ export class TurnLoop {
   private release(live: LiveInstance): void {
     if (this.alone !== live) return;
     this.alone = undefined;
+    this.leaveQuarantine();
     const held = this.held.splice(0);
     for (const other of held) this.schedule(other);
     this.nextSuspect();
@@ -824,6 +840,7 @@ export class TurnLoop {
     this.suspects.length = 0;
     this.held.length = 0;
     this.alone = undefined;
+    this.leaveQuarantine();
     for (const live of [...this.live.values()]) this.forget(live);
     for (const resolve of this.whenQuiet.splice(0)) resolve();
   }

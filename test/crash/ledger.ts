@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 
-/** One attempt of an activity began, or ended. `key` names the schedule: instance/execution/activity. */
+/** One attempt of an activity began, or ended. `key` names the schedule: instance/execution/activity, with `~life` behind an instance that is started again and again. */
 export interface ActivityLine {
   readonly kind: 'begin' | 'end';
   readonly epoch: number;
@@ -25,6 +25,9 @@ export type ClientLine = { readonly epoch: number; readonly instanceId: string }
   | { readonly kind: 'absent' }
   | { readonly kind: 'try-send' | 'send'; readonly number: number }
   | { readonly kind: 'try-end' | 'end' }
+  /** Started again under its id, and what became of one of its lives. */
+  | { readonly kind: 'try-restart' | 'restart'; readonly life: number }
+  | { readonly kind: 'life'; readonly life: number; readonly output: unknown }
   | { readonly kind: 'result'; readonly status: string; readonly output: unknown }
 );
 

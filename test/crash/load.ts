@@ -4,12 +4,21 @@ import type { ClientLine, Ledger } from './ledger.js';
 import type { Random } from './random.js';
 import { drawShape, pause, shapeOf } from './shapes.js';
 
-const OPEN_AT_ONCE = 40;
+export interface LoadSettings {
+  readonly openAtOnce: number;
+  /** In the ids of what it starts: several processes start at the same time. */
+  readonly label: string;
+}
 
 /** What the ledger says of one instance. */
 interface Known {
   readonly shape: string;
-  readonly input: { readonly messages: number; readonly by: 'cancel' | 'terminate' };
+  readonly input: {
+    readonly messages: number;
+    readonly by: 'cancel' | 'terminate';
+    readonly lives: number;
+    readonly value: number;
+  };
   tried: number;
   ended: boolean;
   over: boolean;
@@ -20,12 +29,14 @@ export class Load {
   private readonly open = new Set<Promise<void>>();
   private started = 0;
   private starting = true;
+  private halted = false;
 
   constructor(
     private readonly client: DurableClient,
     private readonly ledger: Ledger<ClientLine>,
     private readonly epoch: number,
     private readonly random: Random,
+    private readonly settings: LoadSettings,
   ) {}
 
   /** Takes up what clients of earlier processes left: nothing in doubt is asked again, except for an end. */
@@ -34,7 +45,7 @@ export class Load {
   }
 
   begin(): void {
-    while (this.starting && this.open.size < OPEN_AT_ONCE) this.startOne();
+    while (this.starting && this.open.size < this.settings.openAtOnce) this.startOne();
   }
 
   /** Starts nothing more; resolves when everything has ended. */
@@ -43,10 +54,16 @@ export class Load {
     while (this.open.size > 0) await Promise.all(this.open);
   }
 
+  /** The process ends: what is asked now is in doubt, and the next life takes it up. */
+  halt(): void {
+    this.starting = false;
+    this.halted = true;
+  }
+
   private startOne(): void {
     const shape = drawShape(this.random);
     const input = shapeOf(shape).input(this.random) as Known['input'];
-    const instanceId = `${shape}-${this.epoch}-${++this.started}`;
+    const instanceId = `${shape}-${this.settings.label}${this.epoch}-${++this.started}`;
     this.follow(instanceId, { shape, input, tried: 0, ended: false, over: false }, async () => {
       this.note({ kind: 'try-start', instanceId, shape, input });
       await this.client.startOrchestration(shape, input, { instanceId });
@@ -58,9 +75,14 @@ export class Load {
     const work = async (): Promise<void> => {
       try {
         await before();
-        await Promise.all([this.drive(instanceId, known), this.awaitResult(instanceId)]);
+        if (shapeOf(known.shape).driver === 'restart') await this.relive(instanceId, known);
+        else await Promise.all([this.drive(instanceId, known), this.awaitResult(instanceId)]);
       } catch (error) {
-        if (!isDurableError(error) || error.code !== 'ERR_DURABLE_INSTANCE_NOT_FOUND') throw error;
+        if (!isDurableError(error)) throw error;
+        if (this.halted) return;
+        // Taken for dead while it was stopped: whether the request is in, nobody can tell it any more.
+        if (error.code === 'ERR_DURABLE_NODE_DEAD') return this.follow(instanceId, known);
+        if (error.code !== 'ERR_DURABLE_INSTANCE_NOT_FOUND') throw error;
         this.note({ kind: 'absent', instanceId });
       }
     };
@@ -78,6 +100,21 @@ export class Load {
     this.note({ kind: 'result', instanceId, status: status.status, output });
   }
 
+  /** A life in doubt is not asked for again: which one runs is read from what it comes to. */
+  private async relive(instanceId: string, { shape, input }: Known): Promise<void> {
+    for (;;) {
+      const status = await this.client.waitForOrchestration(instanceId);
+      const output = (status.status === 'Completed' ? status.output : undefined) as { life: number } | undefined;
+      if (output === undefined || output.life >= input.lives) break;
+      this.note({ kind: 'life', instanceId, life: output.life, output });
+      const life = output.life + 1;
+      this.note({ kind: 'try-restart', instanceId, life });
+      await this.client.startOrchestration(shape, { ...input, life }, { instanceId, idReuse: 'restart-if-finished' });
+      this.note({ kind: 'restart', instanceId, life });
+    }
+    await this.awaitResult(instanceId);
+  }
+
   // ---- messages ----
 
   private async drive(instanceId: string, known: Known): Promise<void> {
@@ -93,6 +130,7 @@ export class Load {
         ? this.client.raiseEvent(instanceId, 'tick', data, { ifFinished })
         : this.client.enqueueEvent(instanceId, 'work', data, { ifFinished });
     const sendOne = async (number: number): Promise<void> => {
+      known.tried = Math.max(known.tried, number);
       this.note({ kind: 'try-send', instanceId, number });
       await send({ number, last: false }, 'error');
       this.note({ kind: 'send', instanceId, number });

@@ -17,7 +17,7 @@ interface Shape<Input> {
   /** The output; `undefined` if it depends on more than the input. */
   expected?(input: Input): unknown;
   /** A client sends it messages, or ends it. */
-  readonly driver?: 'event' | 'queue' | 'end';
+  readonly driver?: 'event' | 'queue' | 'end' | 'restart';
   /** Final KV, if the input decides it. */
   kv?(input: Input): Record<string, unknown>;
 }
@@ -205,6 +205,18 @@ export const shapes = {
       ctx.scheduleOrchestration('chain', { value, steps }, { instanceId: `${ctx.instanceId}:detached` }),
   }),
 
+  /** Started again under its id whenever it has finished. */
+  again: shape({
+    weight: 2,
+    driver: 'restart',
+    input: (random) => ({ life: 1, lives: random.between(2, 4), value: random.between(0, 999) }),
+    async run(ctx, { life, value }) {
+      if (ctx.kv.get('life') !== undefined) throw new Error('what an earlier life kept is there');
+      ctx.kv.set('life', life);
+      return { life, value: await call(ctx, 'relive', { life, value }) };
+    },
+  }),
+
   /** Waits until somebody cancels it (and cleans up), or terminates it. */
   sleeper: shape({
     weight: 1,
@@ -229,6 +241,8 @@ function familySum(children: number, depth: number, value: number): number {
   return sum;
 }
 
+export const relived = (life: number, value: number): number => chained(value, life);
+
 export type ShapeName = keyof typeof shapes;
 
 /** Every shape with its input type out of sight: a start in a ledger is a name and plain data. */
@@ -240,8 +254,12 @@ const DRAW = Object.entries(shapes).flatMap(([name, { weight }]) =>
 
 export const drawShape = (random: Random): ShapeName => random.of(DRAW);
 
-/** Surrounds an activity with its lines in the ledger. */
-export type Watch = (context: ActivityContext, body: (run: string) => Promise<Receipt>) => Promise<Receipt>;
+/** Surrounds an activity with its lines in the ledger; `life` tells apart what has the same place in several lives. */
+export type Watch = (
+  context: ActivityContext,
+  body: (run: string) => Promise<Receipt>,
+  life?: number,
+) => Promise<Receipt>;
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -258,11 +276,15 @@ export function campaignRegistry(watch: Watch): Registry {
     registry.addActivity({
       name,
       run: ([input], context) =>
-        watch(context, async (run) => {
-          const wait = ms(input as number);
-          if (wait > 0) await pause(wait);
-          return { value: value(input as never, context.attempt), run };
-        }),
+        watch(
+          context,
+          async (run) => {
+            const wait = ms(input as number);
+            if (wait > 0) await pause(wait);
+            return { value: value(input as never, context.attempt), run };
+          },
+          (input as { life?: number }).life,
+        ),
     });
   };
   activity('next', (input) => input % 7, next);
@@ -280,6 +302,11 @@ export function campaignRegistry(watch: Watch): Registry {
     'slow',
     (ms) => ms,
     (ms: number) => ms,
+  );
+  activity(
+    'relive',
+    () => 2,
+    ({ life, value }: { life: number; value: number }) => relived(life, value),
   );
   activity(
     'flaky',

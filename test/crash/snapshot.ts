@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, rmSync, truncateSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { DurableClient } from '../../lib/client/index.js';
 import type { HistoryEvent } from '../../lib/core/history-event.js';
@@ -6,6 +6,7 @@ import type { ActivityCompletionMessage } from '../../lib/core/message.js';
 import { TypeOrmProvider } from '../../lib/providers/typeorm/index.js';
 import { DurableRuntime, Registry } from '../../lib/runtime/index.js';
 import type { Files } from './files.js';
+import { diskStateOf } from './wal.js';
 
 /** What the store held between two lives of the victim. */
 export interface Snapshot {
@@ -25,12 +26,18 @@ export interface Snapshot {
  */
 export async function takeSnapshot(
   { database, snapshot }: Files,
-  options: { integrity: boolean },
+  options: {
+    integrity: boolean;
+    /** Somebody has the file open, and will not recover it: a commit that was written and not finished is not there. */
+    alive?: boolean;
+  },
 ): Promise<Snapshot | undefined> {
   for (const end of ['', '-wal', '-shm']) rmSync(`${snapshot}${end}`, { force: true });
   if (!existsSync(database)) return undefined;
   for (const end of ['', '-wal'])
     if (existsSync(`${database}${end}`)) copyFileSync(`${database}${end}`, `${snapshot}${end}`);
+  const state = options.alive === true ? diskStateOf(database) : undefined;
+  if (state !== undefined) truncateSync(`${snapshot}-wal`, state.syncedBytes);
   const db = new Sqlite(snapshot);
   try {
     const created = db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'durable_activity'").get() !== undefined;

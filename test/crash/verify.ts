@@ -3,7 +3,7 @@ import type { DurableClient, OrchestrationStatus } from '../../lib/client/index.
 import type { HistoryEvent } from '../../lib/core/history-event.js';
 import { defaultCodec } from '../../lib/core/payload.js';
 import type { ActivityLine, ClientLine } from './ledger.js';
-import { shapeOf, type Receipt } from './shapes.js';
+import { relived, shapeOf, type Receipt } from './shapes.js';
 import { foldKv, problemsOfExecution } from './verify-history.js';
 
 export interface Evidence {
@@ -33,6 +33,7 @@ export async function verify(client: DurableClient, evidence: Evidence): Promise
     repeated: 0,
     starts: 0,
     messages: 0,
+    restarts: 0,
     inDoubt: 0,
   };
 
@@ -50,8 +51,8 @@ export async function verify(client: DurableClient, evidence: Evidence): Promise
       const last = index === executions.length - 1;
       for (const problem of problemsOfExecution(history, last ? status.status : undefined))
         say(`execution ${index + 1}: ${problem}`);
-      for (const problem of problemsOfActivities(`${instanceId}/${index + 1}`, history, runs.byKey, recorded))
-        say(problem);
+      const place = `${instanceId}${lifeOf(status, history)}/${index + 1}`;
+      for (const problem of problemsOfActivities(place, history, runs.byKey, recorded)) say(problem);
       figures.executions++;
       figures.events += history.length;
     }
@@ -73,6 +74,7 @@ export async function verify(client: DurableClient, evidence: Evidence): Promise
     if (request.acknowledged) figures.starts++;
     else figures.inDoubt++;
     figures.messages += request.sent.length;
+    figures.restarts += request.restarted - 1;
     figures.inDoubt += request.tried.length - request.sent.length;
     if (request.acknowledged && status === undefined)
       violations.push(`${instanceId}: its start was acknowledged and it does not exist`);
@@ -116,6 +118,12 @@ async function executionsOf(
     executions.push(events);
   }
   return executions;
+}
+
+/** Activities of the life whose history is there; those of earlier lives were removed with it. */
+function lifeOf({ orchestrationName }: OrchestrationStatus, [started]: readonly HistoryEvent[]): string {
+  if (orchestrationName !== 'again' || started?.kind !== 'OrchestrationStarted') return '';
+  return `~${(defaultCodec.decode(started.input) as { life: number }).life}`;
 }
 
 // ---- activities ----
@@ -173,7 +181,7 @@ function* problemsOfRepeats(
           yield `${key}: ran again in life ${run.epoch} (attempt ${before.attempt}, then ${run.attempt})`;
         continue;
       }
-      const row = openBefore.get(run.epoch)?.get(key);
+      const row = openBefore.get(run.epoch)?.get(key.replace(/~\d+(?=\/)/, ''));
       if (openBefore.has(run.epoch) && row === undefined)
         yield `${key}: ran again in life ${run.epoch}, after its outcome was recorded`;
       // A failure whose record was lost repeats its number; one that was recorded does not.
@@ -221,6 +229,10 @@ interface Asked {
   readonly tried: number[];
   readonly sent: number[];
   readonly results: { readonly status: string; readonly output: unknown }[];
+  /** Of an instance that is started again. */
+  restartTried: number;
+  restarted: number;
+  readonly lives: { readonly life: number; readonly output: unknown; readonly restarted: number }[];
 }
 
 function askedOf(lines: readonly ClientLine[]): Map<string, Asked> {
@@ -237,6 +249,9 @@ function askedOf(lines: readonly ClientLine[]): Map<string, Asked> {
         tried: [],
         sent: [],
         results: [],
+        restartTried: 1,
+        restarted: 1,
+        lives: [],
       });
       continue;
     }
@@ -246,6 +261,9 @@ function askedOf(lines: readonly ClientLine[]): Map<string, Asked> {
     else if (line.kind === 'try-send') one.tried.push(line.number);
     else if (line.kind === 'send') one.sent.push(line.number);
     else if (line.kind === 'end') one.ended = true;
+    else if (line.kind === 'try-restart') one.restartTried = line.life;
+    else if (line.kind === 'restart') one.restarted = line.life;
+    else if (line.kind === 'life') one.lives.push({ life: line.life, output: line.output, restarted: one.restarted });
     // Results went through JSON in the ledger.
     else if (line.kind === 'result') one.results.push({ status: line.status, output: line.output });
   }
@@ -275,6 +293,7 @@ function* problemsOfOutcome(
     return yield `${status.status} instead of Completed${'failure' in status ? `: ${JSON.stringify(status.failure)}` : ''}`;
   }
   const { output } = status;
+  if (shape.driver === 'restart') return yield* problemsOfLives(output, input as { value: number }, asked);
   if (shape.expected !== undefined && !isDeepStrictEqual(output, shape.expected(input))) {
     yield `its output is ${JSON.stringify(output)} instead of ${JSON.stringify(shape.expected(input))}`;
   }
@@ -289,6 +308,22 @@ function* problemsOfOutcome(
     yield* problemsOfNumbers(numbers, asked);
     if ((kv['count'] ?? 0) !== numbers.length) yield `it counted ${String(kv['count'])} of ${numbers.length} messages`;
     if (count !== Math.floor(numbers.length / 4) + 1) yield `${numbers.length} messages took ${count} executions`;
+  }
+}
+
+/** A life whose start was acknowledged is there, until the next one was asked for; none comes that nobody asked for. */
+function* problemsOfLives(
+  output: unknown,
+  { value }: { readonly value: number },
+  asked: Asked | undefined,
+): Generator<string> {
+  if (asked === undefined) return;
+  const last = { life: (output as { life: number }).life, output, restarted: asked.restarted };
+  for (const { life, output: seen, restarted } of [...asked.lives, last]) {
+    const expected = { life, value: relived(life, value) };
+    if (!isDeepStrictEqual(seen, expected)) yield `its life came to ${JSON.stringify(seen)}`;
+    if (life < restarted) yield `life ${life} was seen after life ${restarted} was acknowledged`;
+    if (life > asked.restartTried) yield `life ${life} was never asked for`;
   }
 }
 

@@ -4,6 +4,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { DurableClient } from '../../lib/client/index.js';
+import type { Duration } from '../../lib/core/duration.js';
 import { isDurableError } from '../../lib/core/errors.js';
 import type { Provider } from '../../lib/provider/index.js';
 import { TypeOrmProvider } from '../../lib/providers/typeorm/index.js';
@@ -11,15 +12,16 @@ import {
   DurableRuntime,
   systemPorts,
   type EngineLog,
-  type EngineOptions,
+  type RuntimeOptions,
   type Ports,
   type Registry,
 } from '../../lib/runtime/index.js';
 import { files } from './files.js';
 import { Ledger, readLedger, type ActivityLine, type ClientLine } from './ledger.js';
-import { Load } from './load.js';
+import { Load, type LoadSettings } from './load.js';
 import { Random } from './random.js';
-import { chainsRegistry, campaignRegistry, shutdownRegistry, type Receipt, type Watch } from './shapes.js';
+import { poisonIds, poisonRegistry } from './poison-shapes.js';
+import { chainsRegistry, campaignRegistry, pause, shutdownRegistry, type Receipt, type Watch } from './shapes.js';
 
 const { values } = parseArgs({
   options: {
@@ -27,6 +29,7 @@ const { values } = parseArgs({
     epoch: { type: 'string' },
     seed: { type: 'string', default: '1' },
     scenario: { type: 'string', default: 'campaign' },
+    lease: { type: 'string', default: '15s' },
   },
 });
 const directory = values.directory!;
@@ -37,7 +40,8 @@ const say = (word: string): void => void writeSync(1, `${word}\n`);
 
 // ---- what is in flight at the instant of a kill: one byte in a file ----
 
-const state = openSync(paths.state, 'w');
+const beside = values.scenario === 'beside';
+const state = openSync(beside ? paths.stateBeside : paths.state, 'w');
 const phases: string[] = [];
 function during<T>(phase: string, work: () => T): T {
   phases.push(phase);
@@ -69,12 +73,12 @@ function watched(provider: Provider): Provider {
 const activities = new Ledger<ActivityLine>(paths.activities);
 let begun = 0;
 
-const watch: Watch = async (context, body) => {
+const watch: Watch = async (context, body, life) => {
   const run = `${epoch}.${++begun}`;
   const { idempotencyKey, activityName: name, attempt } = context;
   const line = {
     epoch,
-    key: `${context.instanceId}/${context.executionId}/${context.activityId}`,
+    key: `${context.instanceId}${life === undefined ? '' : `~${life}`}/${context.executionId}/${context.activityId}`,
     idempotencyKey,
     name,
     attempt,
@@ -100,9 +104,11 @@ const logLine =
   };
 const log: EngineLog = { debug: () => undefined, log: logLine('log'), warn: logLine('warn'), error: logLine('error') };
 
-async function start(registry: Registry, options: EngineOptions = {}): Promise<DurableRuntime> {
+const defaults: Partial<RuntimeOptions> = { lease: values.lease as Duration, nodeName: beside ? 'beside' : 'engine' };
+
+async function start(registry: Registry, options: Partial<RuntimeOptions> = {}): Promise<DurableRuntime> {
   const provider = watched(new TypeOrmProvider({ storage: { type: 'better-sqlite3', database: paths.database } }));
-  const runtime = new DurableRuntime({ provider, registry, log, ports, shutdownGrace: '5s', ...options });
+  const runtime = new DurableRuntime({ provider, registry, log, ports, shutdownGrace: '5s', ...defaults, ...options });
   await runtime.start();
   return runtime;
 }
@@ -114,7 +120,27 @@ async function end(runtime: DurableRuntime): Promise<never> {
   process.exit(0);
 }
 
+async function work(ledger: string, options: Partial<RuntimeOptions>, settings: LoadSettings): Promise<void> {
+  const finish = command('finish');
+  const past = readLedger<ClientLine>(ledger).lines;
+  const runtime = await start(campaignRegistry(watch), options);
+  const random = new Random(Number(values.seed) + epoch * 7_919 + (beside ? 13 : 0));
+  const load = new Load(new DurableClient(runtime), new Ledger<ClientLine>(ledger), epoch, random, settings);
+  process.on('SIGTERM', () => {
+    load.halt();
+    void end(runtime);
+  });
+  say('ready');
+  load.resume(past);
+  load.begin();
+  await finish;
+  await load.finished();
+  await end(runtime);
+}
+
 // ---- scenarios ----
+
+const RECOVERED: LoadSettings = { openAtOnce: 0, label: 'r' };
 
 type Command = 'finish';
 const commands = createInterface({ input: process.stdin });
@@ -123,22 +149,42 @@ const command = (name: Command): Promise<void> =>
 commands.on('close', () => process.exit(3)); // whoever started this program is gone
 
 const scenarios: Record<string, () => Promise<void>> = {
-  /** Mixed load until told to finish. */
+  /** Mixed load until told to finish, or to end at once: then it drains. */
   async campaign() {
-    const finish = command('finish');
-    const past = readLedger<ClientLine>(paths.clients).lines;
+    await work(paths.clients, {}, { openAtOnce: 40, label: '' });
+  },
+
+  /** The same from a process that runs nothing: it starts and sends beside the engine, whatever becomes of that. */
+  async beside() {
+    await work(paths.clientsBeside, { runsInstances: false }, { openAtOnce: 12, label: 'b' });
+  },
+
+  /** Ends what others began: nothing new is started. */
+  async recover() {
+    const past = [paths.clients, paths.clientsBeside].map((path) => readLedger<ClientLine>(path).lines);
     const runtime = await start(campaignRegistry(watch));
-    const load = new Load(
-      new DurableClient(runtime),
-      new Ledger<ClientLine>(paths.clients),
-      epoch,
-      new Random(Number(values.seed) + epoch * 7_919),
-    );
     say('ready');
-    load.resume(past);
-    load.begin();
-    await finish;
-    await load.finished();
+    const loads = [paths.clients, paths.clientsBeside].map((path, index) => {
+      const load = new Load(new DurableClient(runtime), new Ledger(path), epoch, new Random(1), RECOVERED);
+      load.resume(past[index]!);
+      return load;
+    });
+    for (const load of loads) load.begin();
+    await Promise.all(loads.map((load) => load.finished()));
+    await end(runtime);
+  },
+
+  /** Some of what it runs kills it. */
+  async poison() {
+    const runtime = await start(poisonRegistry(watch), { maxCrashes: 4 });
+    const client = new DurableClient(runtime);
+    say('ready');
+    const ids = poisonIds();
+    for (const id of ids) {
+      await client.startOrchestration(id.split('-')[0]!, 1, { instanceId: id, idReuse: 'return-existing' });
+    }
+    for (const id of ids.filter((one) => !one.startsWith('deadly'))) await client.getResult(id);
+    while ((await client.getOrchestrationStatus('deadly-1')).status !== 'Suspended') await pause(20);
     await end(runtime);
   },
 

@@ -29,6 +29,10 @@ class Member {
     this.child.on('message', (report: Report) => this.reports.push({ ...report, at: performance.now() }));
   }
 
+  get hasEnded(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
   order(order: Order): void {
     this.child.send(order);
   }
@@ -50,8 +54,12 @@ class Member {
     return this.reports.filter((report) => report.kind === 'step' && report.at > after).length;
   }
 
+  logs(): string[] {
+    return this.reports.flatMap((report) => (report.kind === 'log' ? [report.message] : []));
+  }
+
   logged(pattern: RegExp): boolean {
-    return this.reports.some((report) => report.kind === 'log' && pattern.test(report.message));
+    return this.logs().some((line) => pattern.test(line));
   }
 }
 
@@ -114,8 +122,8 @@ describeOnPostgres('a fleet', () => {
   });
 
   it('refuses all that a process writes that was stopped beyond its lease, which then works on', async () => {
-    const a = await member('a', { lease: '2s' });
-    const b = await member('b', { lease: '2s' });
+    const a = await member('a', { lease: '3s' });
+    const b = await member('b', { lease: '3s' });
     const chains = ids(20);
     a.order({ kind: 'start', name: 'chain', ids: chains, input: STEPS });
     await eventually(() => a.steps() > 60);
@@ -127,7 +135,8 @@ describeOnPostgres('a fleet', () => {
     a.signal('SIGCONT');
     await eventually(() => a.logged(/was declared dead/));
     await eventually(
-      () => a.reports.filter((report) => report.kind === 'log' && /^running on/.test(report.message)).length === 2,
+      () => a.logs(),
+      (lines) => lines.filter((line) => line.startsWith('running on')).length === 2,
     );
     expect(await schema.sql(`SELECT instance_id, turn, updated_at FROM $.durable_instance ORDER BY 1`)).toEqual(before);
     const restartedAt = performance.now();
@@ -181,5 +190,31 @@ describeOnPostgres('a fleet', () => {
     a.order({ kind: 'stop' });
     expect(await resultsOf(chains)).toEqual(chains.map(() => SUM));
     expect(b.steps()).toBeGreaterThan(0);
+  });
+
+  it('suspends an instance that kills whoever runs it, and nobody beside it', async () => {
+    await client.startOrchestration('poison', null, { instanceId: 'poison' });
+    const neighbours = ids(3, 'wait');
+    for (const id of neighbours) await client.startOrchestration('wait', null, { instanceId: id });
+    const isOver = async (): Promise<boolean> => (await clients.store.status('poison'))?.status === 'Suspended';
+    for (let deaths = 0; !(await isOver()); deaths++) {
+      expect(deaths).toBeLessThan(8);
+      const next = new Member({ nodeName: `m${deaths}`, maxCrashes: 3 });
+      members.push(next);
+      await eventually(async () => next.hasEnded || (await isOver()), Boolean, 20_000);
+    }
+    expect((await clients.store.status('poison'))!.suspension).toMatchObject({ code: 'ERR_DURABLE_POISONED' });
+    for (const id of neighbours) await client.raiseEvent(id, 'go', id);
+    expect(await resultsOf(neighbours)).toEqual(neighbours);
+  }, 90_000);
+
+  it('fires a timer once whose instance nobody owned, though every engine has read it', async () => {
+    const a = await member('a');
+    const handle = await client.startOrchestration('sleep', 6_000, { instanceId: 'sleeper' });
+    await eventually(async () => (await handle.status()).status === 'Running');
+    const b = await member('b');
+    a.signal('SIGKILL');
+    expect(await handle.result({ timeout: '15s' })).toBe(1);
+    expect(b.steps()).toBe(1);
   });
 });

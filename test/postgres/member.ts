@@ -53,6 +53,24 @@ export function memberRegistry(stepped: (instanceId: string, step: number) => vo
       },
     }),
   });
+  registry.addOrchestration({
+    name: 'sleep',
+    create: () => ({
+      run: async (context: OrchestrationContext, ms: number) => {
+        await context.scheduleTimer(ms);
+        return context.scheduleActivity<number>('step', [context.instanceId, 1]);
+      },
+    }),
+  });
+  registry.addOrchestration({
+    name: 'poison',
+    create: () => ({
+      run: () => {
+        process.kill(process.pid, 'SIGKILL');
+        return new Promise(() => undefined);
+      },
+    }),
+  });
   registry.addActivity({
     name: 'step',
     run: async ([instanceId, step]) => {

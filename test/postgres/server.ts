@@ -75,4 +75,5 @@ export function postgresFixture(): Promise<ConformanceFixture> {
 }
 
 if (url === undefined)
+  // oxlint-disable-next-line jest/no-disabled-tests -- says for each file why it cannot run
   it.skip(`PostgreSQL: ${process.env['DURABLE_TEST_POSTGRES_SKIPPED'] ?? 'there is no server'}`, () => undefined);

@@ -44,6 +44,17 @@ describe('A turn', () => {
     expect(brief(execution.takeDraft().events)).toEqual(['start', 'activity a[]']);
   });
 
+  it('stops before a termination that came while it ran, and leaves it where it is', async () => {
+    const execution = new Execution(optionsOf(twoSteps));
+    const inbox = [stored(1, START), stored(2, { kind: 'terminate', reason: 'x' }), stored(3, answer(2))];
+    const turn = await turnOf(execution, inbox);
+    expect(turn.consumed).toEqual([1]);
+    expect(inbox.map((input) => input.kind === 'message' && input.message.kind)).toEqual([
+      'terminate',
+      'activity-completion',
+    ]);
+  });
+
   it('discards what belongs to another execution, was answered already, or comes twice, and says why', async () => {
     const execution = new Execution(optionsOf(twoSteps));
     await turnOf(execution, [stored(1, START)]);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { ModelProvider, ModelStore } from '../../lib/testing/index.js';
+import { ModelProvider, ModelStore, type ModelPorts } from '../../lib/testing/index.js';
 import { DurableClient } from '../../lib/client/index.js';
 import { DurableRuntime, systemPorts } from '../../lib/runtime/index.js';
 import { eventually, RecordingLog, registryOf, startEngine, temporaryDirectory } from '../support/engine.js';
@@ -52,8 +52,7 @@ describe('wake-ups', () => {
       },
     });
     await runtime.start();
-    const others = new ModelProvider(store, ports);
-    await others.open();
+    const others = await neighbour(store, ports);
     for (let round = 1; round <= 3; round++) {
       const { node } = runtime.status;
       const other = `other-${round}`;
@@ -66,4 +65,36 @@ describe('wake-ups', () => {
     expect(polls).toBe(1);
     await runtime.stop();
   });
+
+  it('reach a node that was declared dead while it began its work', async () => {
+    const store = new ModelStore();
+    const ports = { chance: () => 0.5, setTimer: systemPorts.setTimer, schedule: { step: () => Promise.resolve() } };
+    const others = await neighbour(store, ports);
+    class Overtaken extends ModelProvider {
+      private times = 0;
+      override async resumeForBuild(buildId: string, now: number): Promise<number> {
+        if (++this.times === 1) await others.takeOver('neighbour', [runtime.status.node], now);
+        return super.resumeForBuild(buildId, now);
+      }
+    }
+    const runtime: DurableRuntime = new DurableRuntime({
+      provider: new Overtaken(store, ports),
+      registry: registryOf({ caller: (ctx) => ctx.scheduleActivity('answer') }, { answer: () => 42 }),
+    });
+    await runtime.start();
+
+    const handle = await new DurableClient(runtime).startOrchestration('caller');
+
+    expect(await new DurableClient(runtime).getResult(handle.instanceId, '5s')).toBe(42);
+    await runtime.stop();
+  });
 });
+
+/** Another engine, that only takes over. */
+async function neighbour(store: ModelStore, ports: ModelPorts): Promise<ModelProvider> {
+  const provider = new ModelProvider(store, ports);
+  await provider.open();
+  const now = Date.now();
+  await provider.join({ node: 'neighbour', lanes: provider.lanes, buildId: 'x', now, leaseUntil: now + 3_600_000 });
+  return provider;
+}

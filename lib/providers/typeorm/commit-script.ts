@@ -105,6 +105,7 @@ class Commit {
   }
 
   *run(): Script<BatchResult> {
+    yield* this.lockTouched();
     yield* this.startAsked();
     yield* this.fence();
     yield* this.startChildren();
@@ -126,6 +127,23 @@ class Commit {
       const item = items[index]!;
       if (item.kind === kind) yield [item as Extract<BatchItem, { kind: K }>, index];
     }
+  }
+
+  /**
+   * A batch that changes rows of instances in several statements locks all of them first, in the order of their ids: two
+   * journals never wait for each other in a circle.
+   */
+  private *lockTouched(): Script<void> {
+    const ids = new Set<string>();
+    for (const item of this.batch.items) {
+      if (item.kind === 'turn') for (const { instanceId } of item.messages) ids.add(instanceId);
+      else if (item.kind === 'send' || item.kind === 'complete-activity') ids.add(item.instanceId);
+    }
+    if (ids.size === 0) return; // its turns are locked by one statement
+    for (const [{ instanceId }] of this.itemsOf('turn')) ids.add(instanceId);
+    if (ids.size < 2) return;
+    const lock = this.sql.instances.lock(JSON.stringify([...ids]));
+    if (lock !== undefined) yield lock;
   }
 
   /** Statement 2: which turns are in. Everything after it holds rows of these only (protocol 6). */

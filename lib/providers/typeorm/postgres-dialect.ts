@@ -26,7 +26,7 @@ export const postgresDialect: Dialect = {
   list: (parameter) =>
     `(SELECT e #>> '{}' AS value FROM jsonb_array_elements(${parameter}::jsonb) AS e WHERE jsonb_typeof(e) = 'string')`,
   same: (left, right) => `${left} IS NOT DISTINCT FROM ${right}`,
-  forUpdate: ' FOR UPDATE',
+  forUpdate: ' FOR NO KEY UPDATE',
   skipLocked: ' FOR UPDATE SKIP LOCKED',
   // Byte order: the same everywhere, and the cheapest.
   types: {

@@ -17,6 +17,7 @@ export interface PostgresFleetParts {
   /** One database may hold the tables of several: their notifications and locks are told apart by this. */
   readonly space: string;
   readonly sql: FleetStatements;
+  readonly adopt: (node: string, instanceIds: readonly string[]) => Promise<string[]>;
 }
 
 /**
@@ -97,6 +98,10 @@ export class PostgresFleet implements Fleet {
           leaseUntil: row['lease_until'] as number,
         })),
     };
+  }
+
+  adopt(node: string, instanceIds: readonly string[]): Promise<string[]> {
+    return this.parts().adopt(node, instanceIds);
   }
 
   tell(instanceIds: readonly string[]): void {

@@ -45,7 +45,7 @@ export interface TypeOrmProviderOptions {
   readonly tablePrefix?: string;
   /** PostgreSQL: the schema of the tables, created where it is missing. Default that of `storage`, else the first of the search path. */
   readonly schema?: string;
-  /** PostgreSQL, where `storage` holds options: the size of the engine's own pool. Default 8. */
+  /** PostgreSQL, where `storage` holds options: the size of the engine's own pool. Default its `poolSize`, else 8. */
   readonly connections?: number;
 }
 
@@ -88,8 +88,24 @@ export class TypeOrmProvider implements Provider {
   }
 
   private openFleet({ newClient, database, schema, dialect }: PostgresConnection, tables: Tables): void {
-    const space = `${schema}.${this.prefix}`;
-    this.fleetParts = { newClient, database, space, sql: new FleetStatements(dialect, tables) };
+    this.fleetParts = {
+      newClient,
+      database,
+      space: `${schema}.${this.prefix}`,
+      sql: new FleetStatements(dialect, tables),
+      adopt: (node, ids) => this.adopt(node, ids),
+    };
+  }
+
+  private async adopt(node: string, instanceIds: readonly string[]): Promise<string[]> {
+    const { sql } = this;
+    const ids = JSON.stringify([...instanceIds].sort());
+    const rows = await this.write(function* (): Script<readonly Row[]> {
+      const lock = sql.instances.lock(ids);
+      if (lock !== undefined) yield lock;
+      return yield sql.instances.adoptNamed(node, ids);
+    });
+    return rows.map((row) => row['instance_id'] as string);
   }
 
   private connect(): Promise<Connection> {
@@ -103,7 +119,7 @@ export class TypeOrmProvider implements Provider {
           ...shared,
           storage: settings.storage,
           schema: settings.schema ?? options.schema,
-          connections: settings.connections ?? DEFAULT_CONNECTIONS,
+          connections: settings.connections ?? options.poolSize ?? DEFAULT_CONNECTIONS,
         })
       : SqliteConnection.open({ ...shared, options });
   }

@@ -89,6 +89,15 @@ export class InstanceStatements extends StatementSet {
     return query(this.startSql, bulk(rows), now, engineFormat);
   }
 
+  /** In the order of their ids. Undefined: there is one writer at a time. */
+  lock(ids: string): Statement | undefined {
+    if (this.dialect.forUpdate === '') return undefined;
+    return run(
+      `SELECT 1 FROM ${this.tables.instance} WHERE instance_id IN ${this.list(1)} ORDER BY instance_id${this.dialect.forUpdate}`,
+      ids,
+    );
+  }
+
   /** Locked: of two restarts at once the second must not take the new life for the finished one. */
   finishedAmong(ids: string): Statement {
     return query(
@@ -262,6 +271,18 @@ export class InstanceStatements extends StatementSet {
       node,
       nodes,
       now,
+    );
+  }
+
+  /** Those that are the node's own already are given back, too. */
+  adoptNamed(node: string, ids: string): Statement {
+    return query(
+      `UPDATE ${this.tables.instance} SET owner = ${this.p(1)}, epoch = epoch + CASE WHEN owner = ${this.p(1)} THEN 0 ELSE 1 END
+       WHERE instance_id IN ${this.list(2)} AND status IN ${OPEN}
+        AND (owner IS NULL OR owner = ${this.p(1)} OR owner NOT IN (SELECT node FROM ${this.tables.node}))
+       RETURNING instance_id`,
+      node,
+      ids,
     );
   }
 
