@@ -1,4 +1,4 @@
-// Jest's global tear-down: ends the server that `jest-servers.mjs` started.
+// Jest's global tear-down: ends the servers that `jest-servers.mjs` started.
 export default async function tearDown() {
-  await globalThis.durablePostgres?.stop();
+  await Promise.all((globalThis.durableServers ?? []).map((server) => server.stop()));
 }

@@ -19,6 +19,8 @@ export class MessageBuffer {
   private readonly lanes = new Map<string, BufferedMessage[]>();
   private readonly partial = new Set<string>();
   private readonly whole = new Set<string>();
+  /** Lanes of which a message was left in the store since they were last asked for. */
+  private readonly passedOver = new Set<string>();
   private truncated = false;
   private held = 0;
 
@@ -35,7 +37,7 @@ export class MessageBuffer {
   add(message: BufferedMessage): void {
     const key = keyOf(message.message.kind, message.message.name);
     if (this.held >= MAX_BUFFERED_IN_MEMORY) this.partial.add(key);
-    if (this.isPartial(key)) return;
+    if (this.isPartial(key)) return void this.passedOver.add(key);
     this.append(key, message);
   }
 
@@ -64,11 +66,16 @@ export class MessageBuffer {
     return !this.lanes.has(key) && this.isPartial(key);
   }
 
-  /** What the store held of a lane that ran dry, after the commit that emptied it. `complete`: there is no more. */
+  /** The store is about to be asked for a lane; what comes from now on may be missing in its answer. */
+  willRead(kind: BufferedKind, name: string): void {
+    this.passedOver.delete(keyOf(kind, name));
+  }
+
+  /** What the store held of a lane that ran dry, after the commit that emptied it. `complete`: there was no more. */
   refill(kind: BufferedKind, name: string, messages: readonly BufferedMessage[], complete: boolean): void {
     const key = keyOf(kind, name);
     this.load(messages);
-    if (complete) {
+    if (complete && !this.passedOver.has(key)) {
       this.partial.delete(key);
       if (this.truncated) this.whole.add(key);
     } else {

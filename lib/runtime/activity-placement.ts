@@ -46,7 +46,9 @@ function heldNoMore(live: LiveInstance, turn: Turn, draft: TurnDraft): number[] 
   if (live.held.size === 0) return over;
   for (const { message, claim } of turn.volatile) {
     if (claim !== 0 || message.kind !== 'activity-completion') continue;
-    const { scheduleId } = message;
+    const { executionId, scheduleId } = message;
+    // Schedules of every execution are numbered from 1: a late result of one that is over has the number of another.
+    if (executionId !== live.execution.executionId) continue;
     // A loser that was cancelled in this very turn is among the closed ones, too.
     if (live.held.has(scheduleId) && !draft.closed.some(({ id }) => id === scheduleId)) over.push(scheduleId);
   }

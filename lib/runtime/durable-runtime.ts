@@ -57,6 +57,7 @@ export class DurableRuntime {
   private rejoining: Promise<void> | undefined;
   /** It is an engine, or about to be: who is declared dead just then works on under its next name. */
   private tookOver = false;
+  private joined: Promise<void> | undefined;
   private engine: Promise<void> | undefined;
   private stopped: Promise<void> | undefined;
 
@@ -168,24 +169,37 @@ export class DurableRuntime {
   async start(): Promise<void> {
     if (this.state !== 'new') throw new RuntimeStoppedError(`start() was called in state "${this.state}"`);
     this.state = 'starting';
+    this.joined = this.openAndJoin();
+    await this.joined;
+    this.heartbeatLater();
+    if (this.options.runsInstances) await this.beginAsEngine();
+    else if (!this.stopSignal.signal.aborted) this.state = 'running';
+    if (this.stopSignal.signal.aborted) throw new RuntimeStoppedError('start() was given up');
+  }
+
+  private async openAndJoin(): Promise<void> {
     try {
       await this.provider.open();
       await this.fleet?.keepTime();
+      if (this.stopSignal.signal.aborted) throw new RuntimeStoppedError('start() was given up');
       await this.join();
     } catch (error) {
       this.state = 'stopped';
       await this.provider.close().catch(() => undefined);
       throw error;
     }
-    this.heartbeatLater();
-    if (!this.options.runsInstances) {
-      this.state = 'running';
-      return;
+  }
+
+  private async beginAsEngine(): Promise<void> {
+    try {
+      const first = await new Promise<'running' | 'waiting'>((resolve, reject) => {
+        this.engine = this.becomeEngine(() => resolve('waiting')).then(() => resolve('running'), reject);
+      });
+      if (first === 'waiting' && this.state === 'starting') this.state = 'waiting';
+    } catch (error) {
+      await this.stop();
+      throw error;
     }
-    const first = await new Promise<'running' | 'waiting'>((resolve, reject) => {
-      this.engine = this.becomeEngine(() => resolve('waiting')).then(() => resolve('running'), reject);
-    });
-    if (first === 'waiting' && this.state === 'starting') this.state = 'waiting';
   }
 
   /** Asked for first by start(): Nest fills the registry after the runtime was made. */
@@ -214,6 +228,7 @@ export class DurableRuntime {
   private async becomeEngine(onWait: () => void): Promise<void> {
     const { log } = this.options;
     let waited = false;
+    if (this.stopSignal.signal.aborted) return;
     try {
       await this.provider.acquireEngine(this.stopSignal.signal, (holder) => {
         waited = true;
@@ -242,6 +257,7 @@ export class DurableRuntime {
     this.noteTakenOver(
       await this.provider.takeOver(this.node, this.fleet === undefined ? 'all-others' : [], ports.clock.now()),
     );
+    if (this.stopSignal.signal.aborted) return;
     await this.beginWork();
     this.state = 'running';
   }
@@ -287,6 +303,7 @@ export class DurableRuntime {
       const adopted = new Set(await this.fleet.adopt([...new Set(absent.map(({ instanceId }) => instanceId))]));
       this.loop.timersDue(absent.filter(({ instanceId }) => adopted.has(instanceId)));
     } catch (error) {
+      if (this.state === 'stopped') return;
       this.quiet.warn('due', `cannot adopt instances with due timers, trying again: ${String(error)}`);
       this.options.ports.setTimer(() => void this.timersDue(absent), LOOK_ANYWAY_MS, { unref: true });
     }
@@ -338,61 +355,79 @@ export class DurableRuntime {
     return this.stopped;
   }
 
-  private drained: Promise<void> | undefined;
+  /** Was it done in time? */
+  private drained: Promise<boolean> | undefined;
 
   /** The first half of `stop()`: no more instances run here; clients are still served. Idempotent. */
   drainWork(): Promise<void> {
-    this.drained ??= this.endWork();
-    return this.drained;
+    // One deadline for all of it: what a database in trouble has not taken by then is released by the end of the lock.
+    this.drained ??= this.inTime(this.endWork(), this.options.shutdownGraceMs + ABORT_GRACE_MS + STORE_GRACE_MS);
+    return this.drained.then(() => undefined);
   }
 
   private async endWork(): Promise<void> {
     this.stopSignal.abort();
+    // What is about to begin is ended afterwards: it would begin behind the end.
+    await this.joined?.catch(() => undefined);
+    await this.engine?.catch(() => undefined);
+    await this.rejoining?.catch(() => undefined);
     this.cancelPoll?.();
     this.fleet?.rest();
-    if (this.state === 'running' && this.options.runsInstances) {
-      this.timers.stop();
-      await this.pool.drain(this.options.shutdownGraceMs, ABORT_GRACE_MS);
-      await this.loop.drain();
-      this.loop.returnVolatile();
-      await this.journal.drained();
-    }
-    await this.engine?.catch(() => undefined);
+    if (this.state !== 'running' || !this.options.runsInstances) return;
+    this.timers.stop();
+    await this.pool.drain(this.options.shutdownGraceMs, ABORT_GRACE_MS);
+    await this.loop.drain();
+    this.loop.returnVolatile();
+    await this.journal.drained();
   }
 
   private async drain(): Promise<void> {
-    const { state } = this;
-    if (state === 'new' || state === 'stopped') {
+    if (this.state === 'new' || this.state === 'stopped') {
       this.state = 'stopped';
       this.stopSignal.abort();
       return;
     }
-    // One deadline for all of it: what a database in trouble has not taken by then is released by the end of the lock.
-    const deadline = this.within(this.options.shutdownGraceMs + ABORT_GRACE_MS + STORE_GRACE_MS);
-    await Promise.race([this.drainWork(), deadline.passed]);
+    await this.drainWork();
+    if ((this.state as State) === 'stopped') return; // it never joined
     this.state = 'stopping';
     this.waiters.close();
-    await Promise.race([this.rejoining?.catch(() => undefined), deadline.passed]);
-    await Promise.race([this.journal.drained(), deadline.passed]);
-    deadline.cancel();
+    if (await this.drained) await this.inTime(this.finishWriting(), STORE_GRACE_MS);
     this.journal.close(new RuntimeStoppedError('The request was not stored'));
+    this.cancelPoll?.();
     this.cancelHeartbeat?.();
+    this.timers.stop();
     this.loop.abandon();
     this.pool.abandon();
-    await this.provider
-      .leave(this.node)
-      .catch((error: unknown) => this.options.log.warn(`could not sign off, the lease will run out: ${String(error)}`));
+    await this.inTime(this.signOff(), ABORT_GRACE_MS);
     await this.fleet?.leave();
     await this.provider.close();
     this.state = 'stopped';
   }
 
-  private within(ms: number): { readonly passed: Promise<void>; readonly cancel: () => void } {
+  private async finishWriting(): Promise<void> {
+    await this.rejoining?.catch(() => undefined);
+    await this.journal.drained();
+  }
+
+  private async signOff(): Promise<void> {
+    try {
+      await this.provider.leave(this.node);
+    } catch (error) {
+      this.options.log.warn(`could not sign off, the lease will run out: ${String(error)}`);
+    }
+  }
+
+  /** False: it takes longer. Whatever it still does goes nowhere once the store is closed. */
+  private async inTime(work: Promise<void>, ms: number): Promise<boolean> {
     let cancel = (): void => undefined;
-    const passed = new Promise<void>((resolve) => {
-      cancel = this.options.ports.setTimer(resolve, ms);
+    const passed = new Promise<false>((resolve) => {
+      cancel = this.options.ports.setTimer(() => resolve(false), ms);
     });
-    return { passed, cancel };
+    try {
+      return await Promise.race([work.then(() => true), passed]);
+    } finally {
+      cancel();
+    }
   }
 
   // ---- what clients use ------------------------------------------------------------------------------------------------
@@ -509,6 +544,7 @@ export class DurableRuntime {
         after = ids.at(-1)!;
       }
     } catch (error) {
+      if (this.stopSignal.signal.aborted) return;
       this.quiet.warn('scan', `cannot look for runnable instances, trying again: ${String(error)}`);
       this.options.ports.setTimer(() => this.scan(), this.options.pollIdleMs, { unref: true });
     }
@@ -524,10 +560,12 @@ export class DurableRuntime {
 
   private async heartbeat(): Promise<void> {
     const { ports, leaseMs, log } = this.options;
+    const { node } = this;
     try {
       const now = ports.clock.now();
-      const alive = await this.provider.heartbeat(this.node, now, now + leaseMs);
-      if (alive) this.fleet?.renewed();
+      const alive = await this.provider.heartbeat(node, now, now + leaseMs);
+      if (node !== this.node) log.debug(`the answer to a heartbeat of ${node} came after its end`);
+      else if (alive) this.fleet?.renewed();
       else if (this.rejoining === undefined && this.state !== 'stopping') this.rejoin();
     } catch (error) {
       log.warn(`the heartbeat failed, trying again: ${String(error)}`);
@@ -561,7 +599,8 @@ export class DurableRuntime {
         await this.join();
         if (!worked || this.stopSignal.signal.aborted) return;
         await this.provider.takeOver(this.node, given, ports.clock.now());
-        return await this.beginWork();
+        if (!this.stopSignal.signal.aborted) await this.beginWork();
+        return;
       } catch (error) {
         log.warn(`cannot join again, trying: ${String(error)}`);
         given.push(this.node);

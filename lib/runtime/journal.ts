@@ -1,4 +1,4 @@
-import { isDurableError, StorageError } from '../core/errors.js';
+import { isDurableError, RuntimeStoppedError, type StorageError } from '../core/errors.js';
 import { MAX_BATCH_CHARS, MAX_BATCH_ITEMS } from '../core/limits.js';
 import type { BatchItem, BatchResult, Verdict } from '../provider/batch.js';
 import type { Provider } from '../provider/provider.js';
@@ -57,7 +57,7 @@ const MAX_RETRY_MS = 1_000;
 export class Journal {
   private lanes: Lane[] = [];
   private readonly quiet: ThrottledLog;
-  private closed: Error | undefined;
+  private closed: Error | undefined = new RuntimeStoppedError('Nothing was stored yet');
   /** Declared dead: what is queued waits for the next incarnation. */
   private dead = false;
   private idle: (() => void)[] = [];
@@ -88,9 +88,13 @@ export class Journal {
     for (const entry of waiting) this.carryOver(entry);
   }
 
-  /** What was not written under the old incarnation. Its turns were those of executions that were dropped with it. */
+  /**
+   * What was not written under the old incarnation. Its turns were those of executions that were dropped with it, and what a
+   * claim brought nobody would run: the pool that asked for it has been emptied.
+   */
   private carryOver(entry: Entry): void {
-    if (entry.item.kind === 'turn') entry.outcome.settled({ kind: 'refused' });
+    const { kind } = entry.item;
+    if (kind === 'turn' || kind === 'claim-activities') entry.outcome.settled({ kind: 'refused' });
     else this.enqueue(entry);
   }
 
@@ -197,11 +201,11 @@ export class Journal {
           entries[0]!.outcome.failed(error);
           return undefined;
         }
+        if (this.closed === undefined) await this.pauseAfter(error, attempt);
         if (this.closed !== undefined) {
           for (const entry of entries) entry.outcome.failed(this.closed);
           return undefined;
         }
-        await this.pauseAfter(error, attempt);
       }
     }
   }

@@ -27,6 +27,8 @@ export class Timers {
   private cancelAlarm: (() => void) | undefined;
   private alarmAt = Infinity;
   private loading = false;
+  /** Everything is to be read anew, although an answer is on its way. */
+  private outdated = false;
   private stopped = true;
 
   constructor(
@@ -40,6 +42,7 @@ export class Timers {
     this.stopped = false;
     this.loadedUntil = -Infinity;
     this.cursor = null;
+    this.outdated = this.loading;
     await this.load();
   }
 
@@ -108,22 +111,29 @@ export class Timers {
     if (this.loading) return;
     this.loading = true;
     try {
-      const until = (this.loadingUntil = this.ports.clock.now() + WINDOW_MS);
-      const page = await this.provider.timers(this.cursor, until, MAX_LOADED);
-      for (const timer of page) this.arm(timer);
-      const last = page.at(-1);
-      if (page.length === MAX_LOADED) {
-        this.cursor = last!;
-        this.loadedUntil = last!.fireAt;
-      } else {
-        this.cursor = { fireAt: until, instanceId: '', executionId: -1, scheduleId: -1 };
-        this.loadedUntil = until;
-      }
+      do {
+        this.outdated = false;
+        await this.loadPage();
+      } while (this.outdated && !this.stopped);
     } finally {
       this.loadingUntil = -Infinity;
       this.loading = false;
     }
     this.setAlarm();
+  }
+
+  private async loadPage(): Promise<void> {
+    const until = (this.loadingUntil = this.ports.clock.now() + WINDOW_MS);
+    const page = await this.provider.timers(this.cursor, until, MAX_LOADED);
+    for (const timer of page) this.arm(timer);
+    if (this.outdated) return;
+    if (page.length === MAX_LOADED) {
+      this.cursor = page.at(-1)!;
+      this.loadedUntil = this.cursor.fireAt;
+    } else {
+      this.cursor = { fireAt: until, instanceId: '', executionId: -1, scheduleId: -1 };
+      this.loadedUntil = until;
+    }
   }
 }
 

@@ -4,7 +4,15 @@ import { isBuffered, type ActivityCompletionMessage, type StartMessage, type Sto
 import type { Failure } from '../core/failure.js';
 import { isFinal, type Ending } from '../core/instance.js';
 import type { PayloadCodec, Payload } from '../core/payload.js';
-import type { ActivityClaim, ClaimedActivity, Delivered, StartItem, TurnItem, Verdict } from '../provider/batch.js';
+import type {
+  ActivityClaim,
+  ClaimedActivity,
+  Delivered,
+  ScheduleKey,
+  StartItem,
+  TurnItem,
+  Verdict,
+} from '../provider/batch.js';
 import type { LoadedInstance, Provider, StoredTimer } from '../provider/provider.js';
 import {
   Execution,
@@ -300,7 +308,9 @@ export class TurnLoop {
   }
 
   private enter(row: LoadedInstance, claimable: boolean): void {
-    if (this.live.has(row.instanceId) || isFinal(row.status) || row.status === 'Suspended') return;
+    if (isFinal(row.status) || row.status === 'Suspended') return;
+    const here = this.live.get(row.instanceId);
+    if (here !== undefined) return this.catchUp(here, row);
     if (row.engineFormat > ENGINE_FORMAT) return; // a newer node will; this one must not touch it
     if (row.owner !== null && row.owner !== this.node && !claimable) return this.deps.ownedElsewhere(row.instanceId);
     const hasNew =
@@ -341,6 +351,15 @@ export class TurnLoop {
     this.schedule(live);
   }
 
+  /** It came into memory another way while it was being read, perhaps without what it was to be read for. */
+  private catchUp(live: LiveInstance, { generation, messagesIn }: LoadedInstance): void {
+    if (live.generation === generation) {
+      if (messagesIn > live.seenThrough) this.readOn(live);
+    } else if (live.state === 'idle') {
+      this.dropRefused(live); // its life ended on another node
+    }
+  }
+
   private unfit(live: LiveInstance, row: LoadedInstance): DurableError | undefined {
     if (row.crashes >= this.options.maxCrashes)
       return new PoisonedError(`The instance ${JSON.stringify(row.instanceId)}`, row.crashes);
@@ -372,7 +391,7 @@ export class TurnLoop {
       onForeignCall: (fault) => {
         const live = this.live.get(instanceId);
         // On the stand or sealed the turn loop sees the fault by itself.
-        if (live?.execution === execution && live.state === 'idle') this.suspend(live, fault);
+        if (live?.execution === execution && live.state === 'idle') this.fail(live, fault);
       },
     });
     return execution;
@@ -430,7 +449,7 @@ export class TurnLoop {
 
   private schedule(live: LiveInstance): void {
     if (live.state !== 'idle' || this.stopping || this.stopped) return;
-    if (live.execution.fault !== undefined) return this.suspend(live, live.execution.fault);
+    if (live.execution.fault !== undefined) return this.fail(live, live.execution.fault);
     if (!live.hasWork) return;
     if (this.terminate(live)) return;
     if (live.crashes >= SUSPECT_AFTER_CRASHES) return this.quarantine(live);
@@ -522,7 +541,7 @@ export class TurnLoop {
 
   private finishTurn(live: LiveInstance, turn: Turn): void {
     const { execution } = live;
-    if (execution.fault !== undefined) return this.suspend(live, execution.fault);
+    if (execution.fault !== undefined) return this.fail(live, execution.fault);
     const draft = execution.takeDraft();
     if (draft.events.length === 0 && turn.isEmpty && live.seenThrough === live.seenCommitted && !live.owesRows) {
       live.currentTurn = undefined;
@@ -664,10 +683,12 @@ export class TurnLoop {
     if (live.refilling.has(lane)) return; // a second answer would give again what the first one gave
     live.refilling.add(lane);
     this.attempt(live.instanceId, async () => {
+      live.buffer.willRead(kind, name);
       const messages = await this.deps.provider.bufferedMessages(live, kind, name, READ_LIMIT);
       live.refilling.delete(lane);
       if (live.state === 'gone' || live.buffer.has(kind, name)) return;
       live.buffer.refill(kind, name, messages as BufferedMessage[], messages.length < READ_LIMIT);
+      if (live.buffer.mustRead(kind, name)) this.refill(live, kind, name); // one came while the answer was on its way
       this.schedule(live);
     });
   }
@@ -680,11 +701,13 @@ export class TurnLoop {
   }
 
   private dropAndReturn(live: LiveInstance, then: () => void = NOTHING): void {
-    const { instanceId, generation, held } = live;
+    const { instanceId, generation, held, execution } = live;
+    const isHeld = ({ executionId, scheduleId }: ActivityCompletionMessage): boolean =>
+      executionId === execution.executionId && held.has(scheduleId);
     const outcomes = live
       .volatileInputs()
       .flatMap(({ message, claim }) =>
-        message.kind === 'activity-completion' && (claim !== 0 || held.has(message.scheduleId))
+        message.kind === 'activity-completion' && (claim !== 0 || isHeld(message))
           ? [{ message, claim: claim === 0 ? 1 : claim! }]
           : [],
       );
@@ -715,6 +738,12 @@ export class TurnLoop {
         },
       },
     );
+  }
+
+  /** Its code cannot go on. A termination that came meanwhile needs none of it, only what is committed. */
+  private fail(live: LiveInstance, why: DurableError): void {
+    if (this.terminationOf(live)) this.dropRefused(live);
+    else this.suspend(live, why);
   }
 
   /** Consumes nothing: the messages wait for mended code (protocol 18). */
@@ -801,8 +830,8 @@ export class TurnLoop {
     read().catch((error: unknown) => {
       this.deps.quiet.warn('read', `cannot read for an instance, trying again: ${String(error)}`, { instanceId });
       this.deps.ports.setTimer(() => {
-        const live = this.live.get(instanceId);
-        if (live !== undefined && !this.stopped) this.attempt(instanceId, read);
+        if (this.live.has(instanceId)) this.attempt(instanceId, read);
+        else this.load(instanceId); // evicted meanwhile, with nobody left who knows what was to be read
       }, RETRY_MS);
     });
   }
@@ -849,11 +878,14 @@ export class TurnLoop {
 const isEvictable = (live: LiveInstance): boolean =>
   live.state === 'idle' && live.inbox.length === 0 && live.held.size === 0 && live.seenThrough === live.seenCommitted;
 
-/** Open activities that neither a row nor a living node holds. */
+/** Open activities that neither a row nor a living node holds, and whose outcome does not wait for its turn. */
 function lostOf(row: LoadedInstance, open: readonly OpenSchedule[]): number[] {
-  const rows = new Set(row.activityRows.map(({ executionId, scheduleId }) => `${executionId}/${scheduleId}`));
+  const known = new Set<string>();
+  const note = ({ executionId, scheduleId }: ScheduleKey): unknown => known.add(`${executionId}/${scheduleId}`);
+  row.activityRows.forEach(note);
+  for (const { message } of row.messages) if (message.kind === 'activity-completion') note(message);
   return open
-    .filter(({ kind, id }) => kind === 'activity' && !rows.has(`${row.executionId}/${id}`))
+    .filter(({ kind, id }) => kind === 'activity' && !known.has(`${row.executionId}/${id}`))
     .map(({ id }) => id);
 }
 

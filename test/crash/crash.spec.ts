@@ -78,7 +78,7 @@ describe('a power cut', () => {
 
 describe('a file system that refuses calls', () => {
   it('holds up work and loses nothing', () => {
-    campaign('--io-errors', '2');
+    campaign('--io-errors', '3');
   }, 180_000);
 });
 

@@ -51,8 +51,8 @@ function injecting(
   trace: string,
   random: Random,
 ): string[] {
-  const every = call === 'pwrite64' ? random.between(40, 400) : random.between(5, 60);
-  const when = `${random.between(every, 4 * every)}+${every}`;
+  const every = call === 'pwrite64' ? random.between(20, 200) : random.between(5, 40);
+  const when = `${random.between(every, 2 * every)}+${every}`;
   const inject = ['-e', `trace=${call}`, '-e', `inject=${call}:error=${error}:when=${when}`];
   const where = [paths.database, `${paths.database}-wal`].flatMap((path) => ['-P', path]);
   return ['strace', '-D', '-f', '-qq', '-o', trace, ...where, ...inject];

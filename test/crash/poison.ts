@@ -1,8 +1,8 @@
 import { readLedger, type ActivityLine } from './ledger.js';
 import { CALM_STEPS, poisonIds } from './poison-shapes.js';
-import { next, pause } from './shapes.js';
+import { next } from './shapes.js';
 import { withClient } from './snapshot.js';
-import { Stage, type Report } from './stage.js';
+import { after, Stage, type Report } from './stage.js';
 
 const MOST_LIVES = 40;
 const LIFE_WITHIN_MS = 30_000;
@@ -24,7 +24,7 @@ export async function runPoison(stage: Stage, rounds: number): Promise<Report> {
 async function untilItLives(stage: Stage): Promise<number> {
   for (let deaths = 0; deaths < MOST_LIVES; deaths++) {
     const process = stage.engine('poison');
-    const exit = await Promise.race([process.exit, pause(LIFE_WITHIN_MS)]);
+    const exit = await Promise.race([process.exit, after(LIFE_WITHIN_MS)]);
     await process.kill('SIGKILL');
     if (exit === undefined) {
       stage.violations.push(`life ${stage.lives} neither died nor ended`);

@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { files, type Files } from './files.js';
 import { readLedger, type ActivityLine, type ClientLine } from './ledger.js';
-import { pause } from './shapes.js';
 import { integrityOfFile, takeSnapshot, withClient, type Snapshot } from './snapshot.js';
 import { verify } from './verify.js';
 import { VictimProcess, type Life } from './victim-process.js';
@@ -44,7 +43,7 @@ export class Stage {
   }
 
   async ready(process: VictimProcess): Promise<boolean> {
-    const answer = await Promise.race([process.says('ready'), pause(READY_WITHIN_MS).then(() => false)]);
+    const answer = await Promise.race([process.says('ready'), after(READY_WITHIN_MS).then(() => false)]);
     if (!answer) this.violations.push(`life ${this.lives} did not become ready`);
     return answer;
   }
@@ -81,7 +80,7 @@ export class Stage {
   }
 
   async ended(process: VictimProcess, who: string): Promise<void> {
-    const exit = await Promise.race([process.exit, pause(FINISH_WITHIN_MS).then(() => undefined)]);
+    const exit = await Promise.race([process.exit, after(FINISH_WITHIN_MS)]);
     if (exit === undefined) this.violations.push(`${who} did not end within ${FINISH_WITHIN_MS / 1_000} s`);
     else if (exit.code !== 0) this.violations.push(`${who} ended with ${JSON.stringify(exit)}`);
     await process.kill('SIGKILL');
@@ -122,6 +121,10 @@ export class Stage {
       .filter((line) => line.includes('"level":"error"'));
   }
 }
+
+/** A limit, which keeps no process alive. */
+export const after = (ms: number): Promise<undefined> =>
+  new Promise((resolve) => setTimeout(() => resolve(undefined), ms).unref());
 
 /** What a campaign tells. */
 export interface Report {

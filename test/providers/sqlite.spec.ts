@@ -204,7 +204,7 @@ describe('a database that cannot be used', () => {
   );
 
   it('is refused when it is of a kind without a dialect', () => {
-    for (const type of ['mysql', 'sqljs', undefined]) {
+    for (const type of ['oracle', 'sqljs', undefined]) {
       expect(() => provider({ type })).toThrow(expect.objectContaining({ code: 'ERR_DURABLE_OPTION' }));
     }
   });

@@ -7,6 +7,8 @@ export interface Connection {
   readonly name: string;
   /** What every transaction of a migration begins with, so that several booting processes come one after the other. */
   readonly beforeMigration?: readonly Statement[];
+  /** Around a migration, where a transaction cannot hold others off: likewise. */
+  migrateAlone?<R>(work: () => Promise<R>): Promise<R>;
   /** What stands for a table in statements. Default its bare name. */
   qualified?(table: string): string;
   /** One writing transaction; rolled back as a whole if the script throws. Waits for a lock at most `patienceMs`, default 0. */

@@ -21,8 +21,24 @@ export interface Dialect {
   deleteRows(table: string, key: Readonly<Record<string, ColumnType>>, rows: readonly (readonly Cell[])[]): Statement;
   /** The values of a JSON array of strings, as a table expression with one column `value`. */
   list(parameter: string): string;
-  /** Equality in which null equals null. */
-  same(left: string, right: string): string;
+  /** A parameter that may be null, for where the database wants to know of which type. */
+  typed(parameter: string, type: ColumnType): string;
+  /** How many characters a text has. */
+  characters(text: string): string;
+  /** UPDATE, DELETE and INSERT can give rows back. Where they cannot, `statements/returning.ts` makes two of one. */
+  readonly returns: boolean;
+  /** An UPDATE whose values come from other rows. `table` and `rows` have names of their own. */
+  updateFrom(table: string, rows: string, set: Readonly<Record<string, string>>, where: string): string;
+  /** A DELETE of the rows whose column has one of the values a query gives. */
+  deleteIn(table: string, column: string, values: string): string;
+  /** At the end of an INSERT, for a row whose key is taken: it is left alone, or updated. */
+  onConflict(table: string, key: readonly string[], update?: Readonly<Record<string, string>>): string;
+  /** In such an update: what the INSERT would have stored. */
+  inserted(column: string): string;
+  /** Makes a condition quick to find rows by, in the order of the columns. */
+  partialIndex(table: string, index: PartialIndex): string[];
+  /** The rows of a partial index. */
+  matching(index: PartialIndex): string;
   /** At the end of a SELECT: nobody else changes its rows before this transaction ends. */
   readonly forUpdate: string;
   /** At the end of a SELECT: it takes its rows for this transaction and leaves out those another one has taken. */
@@ -37,6 +53,13 @@ export interface Dialect {
   };
   /** What follows the column list of a table whose rows live in its primary key. */
   readonly clusteredTable: string;
+}
+
+/** An index of those rows only that fulfil a condition. */
+export interface PartialIndex {
+  readonly name: string;
+  readonly columns: string;
+  readonly condition: string;
 }
 
 export type ColumnType = 'text' | 'integer';
@@ -57,6 +80,8 @@ export interface Statement {
   readonly likely?: readonly Row[];
   /** Run it once for each of these, instead of once with `parameters`. Only SQLite makes such statements. */
   readonly each?: readonly (readonly Cell[])[];
+  /** Run these in its place; what they return are its rows. Only for databases without RETURNING. */
+  readonly steps?: () => Script<readonly Row[]>;
 }
 
 export type Row = Readonly<Record<string, unknown>>;

@@ -20,7 +20,7 @@ export function* listScript(
   if (filter.status !== undefined) where((list) => `status IN ${dialect.list(list!)}`, JSON.stringify(filter.status));
   if (filter.name !== undefined) where((name) => `name = ${name}`, filter.name);
   if (filter.idPrefix !== undefined) {
-    where((prefix) => `substr(instance_id, 1, length(${prefix})) = ${prefix}`, filter.idPrefix);
+    where((prefix) => `substr(instance_id, 1, ${dialect.characters(prefix!)}) = ${prefix}`, filter.idPrefix);
   }
   if (filter.createdAfter !== undefined) where((at) => `created_at > ${at}`, filter.createdAfter);
   if (filter.createdBefore !== undefined) where((at) => `created_at < ${at}`, filter.createdBefore);

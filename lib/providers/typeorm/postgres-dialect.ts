@@ -1,7 +1,9 @@
 import type { Cell, ColumnType, Dialect } from './dialect.js';
+import { standardSql } from './standard-sql.js';
 
 /** PostgreSQL 15 and later. */
 export const postgresDialect: Dialect = {
+  ...standardSql,
   name: 'postgres',
   parameter: (index) => `$${index}`,
   rows,
@@ -25,7 +27,7 @@ export const postgresDialect: Dialect = {
   },
   list: (parameter) =>
     `(SELECT e #>> '{}' AS value FROM jsonb_array_elements(${parameter}::jsonb) AS e WHERE jsonb_typeof(e) = 'string')`,
-  same: (left, right) => `${left} IS NOT DISTINCT FROM ${right}`,
+  typed: (parameter, type) => `CAST(${parameter} AS ${type === 'text' ? 'text' : 'bigint'})`,
   forUpdate: ' FOR NO KEY UPDATE',
   skipLocked: ' FOR UPDATE SKIP LOCKED',
   // Byte order: the same everywhere, and the cheapest.

@@ -1,4 +1,5 @@
-import type { Dialect } from './dialect.js';
+import type { Dialect, PartialIndex } from './dialect.js';
+import { indexOf } from './standard-sql.js';
 
 /** The tables' names, with the prefix of the options. */
 export interface Tables {
@@ -29,9 +30,14 @@ export function tablesOf(prefix: string, qualified: (name: string) => string = (
   };
 }
 
-/** An index lives in the schema of its table and is named without it. */
-const indexOf = (table: string, name: string): string =>
-  table.endsWith('"') ? `"${table.split('"').at(-2)!}_${name}"` : `${table}_${name}`;
+/** Instances with messages nobody has looked at. */
+export const RUNNABLE: PartialIndex = {
+  name: 'runnable',
+  columns: 'instance_id',
+  condition: 'messages_in > messages_seen',
+};
+/** Activities nobody holds. */
+export const CLAIMABLE: PartialIndex = { name: 'claimable', columns: 'due_at', condition: 'node IS NULL' };
 
 /** A migration is add-only, never edited after its release, and has no way back. */
 export interface Migration {
@@ -43,10 +49,11 @@ export function migrationTable(tables: Tables, { types }: Dialect): string {
   return `CREATE TABLE IF NOT EXISTS ${tables.migration} (version ${types.integer} PRIMARY KEY, applied_at ${types.integer} NOT NULL)`;
 }
 
-export function migrations(
-  tables: Tables,
-  { types: { key, text, integer, serial }, clusteredTable }: Dialect,
-): Migration[] {
+export function migrations(tables: Tables, dialect: Dialect): Migration[] {
+  const {
+    types: { key, text, integer, serial },
+    clusteredTable,
+  } = dialect;
   return [
     {
       version: 1,
@@ -86,7 +93,7 @@ export function migrations(
           updated_at ${integer} NOT NULL,
           ended_at ${integer}
         )`,
-        `CREATE INDEX ${indexOf(tables.instance, 'runnable')} ON ${tables.instance} (instance_id) WHERE messages_in > messages_seen`,
+        ...dialect.partialIndex(tables.instance, RUNNABLE),
         `CREATE INDEX ${indexOf(tables.instance, 'created')} ON ${tables.instance} (created_at, instance_id)`,
         // One row per turn, its events as one JSON text (protocol 36). Rows are only ever appended, so that the turns of a
         // batch lie side by side and not on a page for each instance; the index holds four small integers.
@@ -125,7 +132,7 @@ export function migrations(
           last_failure ${text},
           PRIMARY KEY (instance_id, execution_id, schedule_id)
         ) ${clusteredTable}`,
-        `CREATE INDEX ${indexOf(tables.activity, 'claimable')} ON ${tables.activity} (due_at) WHERE node IS NULL`,
+        ...dialect.partialIndex(tables.activity, CLAIMABLE),
         `CREATE TABLE ${tables.timer} (
           instance_id ${key} NOT NULL,
           execution_id ${integer} NOT NULL,

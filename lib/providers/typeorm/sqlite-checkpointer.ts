@@ -24,8 +24,8 @@ parentPort.on('message', (frames) => {
     // Nearly all is copied while others write; the rest takes their lock, but never while a reader holds the copying up.
     const begunAnew = log >= frames && checkpointed === log && checkpoint('RESTART').busy === 0;
     answer = { log, begunAnew };
-  } catch {
-    // Busy: another time.
+  } catch (error) {
+    if (!/^SQLITE_(BUSY|LOCKED)/.test(error.code)) throw error; // it will not become better: the connection does it itself
   }
   parentPort.postMessage(answer);
 });
@@ -47,6 +47,8 @@ export class SqliteCheckpointer {
 
   constructor(
     private readonly path: string,
+    /** The driver's class. */
+    private readonly Sqlite: unknown,
     /** Frames after which the connection checkpoints by itself; 0: never. */
     private readonly setAutomatic: (frames: number) => void,
   ) {}
@@ -69,7 +71,7 @@ export class SqliteCheckpointer {
   }
 
   private startWorker(): Worker | undefined {
-    const module = driverPath();
+    const module = fileOf(this.Sqlite);
     if (module === undefined) {
       this.closed = true;
       return undefined;
@@ -102,13 +104,11 @@ export class SqliteCheckpointer {
   }
 }
 
-function driverPath(): string | undefined {
-  for (const from of [process.argv[1], join(process.cwd(), 'package.json')]) {
-    try {
-      if (from !== undefined) return createRequire(from).resolve('better-sqlite3');
-    } catch {
-      // Not reachable from there.
-    }
-  }
-  return undefined;
+/**
+ * The file the driver came from. Another copy of it would bring a SQLite of its own, and two of them in one process undo the
+ * locks of each other (POSIX): the worker's checkpoint could begin the log anew under a commit.
+ */
+function fileOf(Sqlite: unknown): string | undefined {
+  const { cache } = createRequire(join(process.cwd(), 'package.json'));
+  return Object.keys(cache).find((file) => cache[file]?.exports === Sqlite);
 }

@@ -87,7 +87,7 @@ export class SqliteConnection implements Connection {
     this.dialect = sqliteDialect(row!['version'] as string);
     this.name = `sqlite (${path})`;
     this.lock = new SqliteEngineLock(Sqlite, `${realpathSync(path)}.node-0`);
-    this.checkpointer = new SqliteCheckpointer(path, (frames) => {
+    this.checkpointer = new SqliteCheckpointer(path, Sqlite, (frames) => {
       if (database.open) database.pragma(`wal_autocheckpoint = ${frames}`);
     });
     this.dataVersion = this.readDataVersion();

@@ -1,9 +1,11 @@
 import type { ColumnType, Dialect } from './dialect.js';
+import { standardSql } from './standard-sql.js';
 
 /** `jsonb_each` (SQLite 3.51) parses the parameter once; before it, `json_each` does the same more slowly. */
 export function sqliteDialect(sqliteVersion: string): Dialect {
   const each = isAtLeast(sqliteVersion, 3, 51) ? 'jsonb_each' : 'json_each';
   return {
+    ...standardSql,
     name: 'sqlite',
     parameter: (index) => `?${index}`,
     rows(parameter: string, columns: Readonly<Record<string, ColumnType>>): string {
@@ -24,7 +26,7 @@ export function sqliteDialect(sqliteVersion: string): Dialect {
       return { sql, parameters: [], returns: false, each: rows };
     },
     list: (parameter) => `(SELECT value FROM json_each(${parameter}))`,
-    same: (left, right) => `${left} IS ${right}`,
+    typed: (parameter, type) => `CAST(${parameter} AS ${type === 'text' ? 'TEXT' : 'INTEGER'})`,
     // One writer at a time.
     forUpdate: '',
     skipLocked: '',

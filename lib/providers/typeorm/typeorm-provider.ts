@@ -27,12 +27,15 @@ import { listScript, historyScript } from './pages.js';
 import { loadScript } from './load-script.js';
 import { claimedActivityOf, instanceRowOf, storedMessageOf } from './rows.js';
 import { migrations, migrationTable, tablesOf, type Tables } from './schema.js';
+import { MysqlConnection } from './mysql-connection.js';
+import { MysqlFleet, type MysqlFleetParts } from './mysql-fleet.js';
 import { PostgresConnection } from './postgres-connection.js';
 import { PostgresFleet, type PostgresFleetParts } from './postgres-fleet.js';
 import { SqliteConnection, type Durability } from './sqlite-connection.js';
 import { RowNumbers } from './row-numbers.js';
 import { isBusy } from './sqlite-errors.js';
 import { FleetStatements } from './statements/fleet-statements.js';
+import { MysqlFleetStatements } from './statements/mysql-fleet-statements.js';
 import { statementsOf, type Statements } from './statements/statements.js';
 import { leaveScript, resumeForBuildScript, takeOverScript } from './take-over-script.js';
 
@@ -60,6 +63,7 @@ export class TypeOrmProvider implements Provider {
   private connection: Connection | undefined;
   private sql!: Statements;
   private fleetParts: PostgresFleetParts | undefined;
+  private mysqlFleetParts: MysqlFleetParts | undefined;
   readonly fleet: Fleet | undefined;
   private readonly numbers = new RowNumbers();
 
@@ -70,8 +74,9 @@ export class TypeOrmProvider implements Provider {
       throw new InvalidOptionError('tablePrefix', prefix, 'letters, digits and underscores');
     this.prefix = prefix;
     // A SQLite file has one writer; a server commits the batch of one lane while the next one's is made.
-    [this.lanes, this.laneFill] = this.options.type === 'postgres' ? [4, 32] : [1, 1];
+    [this.lanes, this.laneFill] = this.options.type === 'better-sqlite3' ? [1, 1] : [4, 32];
     if (this.options.type === 'postgres') this.fleet = new PostgresFleet(() => this.opened(this.fleetParts));
+    else if (isMysql(this.options)) this.fleet = new MysqlFleet(() => this.opened(this.mysqlFleetParts));
   }
 
   get name(): string {
@@ -84,7 +89,13 @@ export class TypeOrmProvider implements Provider {
     const tables = tablesOf(this.prefix, (name) => connection.qualified?.(name) ?? name);
     this.sql = statementsOf(connection.dialect, tables);
     if (connection instanceof PostgresConnection) this.openFleet(connection, tables);
-    await this.migrate(connection, tables);
+    else if (connection instanceof MysqlConnection) this.openMysqlFleet(connection, tables);
+    try {
+      await migrateAlone(connection, () => this.migrate(connection, tables));
+    } catch (error) {
+      await this.close(); // whoever tries again opens another
+      throw error;
+    }
   }
 
   private openFleet({ newClient, database, schema, dialect }: PostgresConnection, tables: Tables): void {
@@ -93,6 +104,18 @@ export class TypeOrmProvider implements Provider {
       database,
       space: `${schema}.${this.prefix}`,
       sql: new FleetStatements(dialect, tables),
+      adopt: (node, ids) => this.adopt(node, ids),
+    };
+  }
+
+  private openMysqlFleet(connection: MysqlConnection, tables: Tables): void {
+    const { newClient, sessionOver, endpoint, space, dialect } = connection;
+    this.mysqlFleetParts = {
+      newClient,
+      sessionOver,
+      endpoint,
+      space: `${space}.${this.prefix}`,
+      sql: new MysqlFleetStatements(dialect, tables),
       adopt: (node, ids) => this.adopt(node, ids),
     };
   }
@@ -114,6 +137,10 @@ export class TypeOrmProvider implements Provider {
       durability: settings.durability ?? 'full',
       createDataSource: (wanted: DataSourceOptions) => new DataSource(wanted),
     };
+    if (isMysql(options)) {
+      const connections = settings.connections ?? options.poolSize ?? DEFAULT_CONNECTIONS;
+      return MysqlConnection.open({ ...shared, options, connections });
+    }
     return options.type === 'postgres'
       ? PostgresConnection.open({
           ...shared,
@@ -346,8 +373,13 @@ function optionsOf(storage: DataSourceOptions | DataSource): DataSourceOptions {
     'options' in storage && typeof storage.options === 'object'
       ? (storage as DataSource).options
       : (storage as DataSourceOptions);
-  if (options.type !== 'better-sqlite3' && options.type !== 'postgres') {
-    throw new InvalidOptionError('storage.type', options.type, "'better-sqlite3' or 'postgres'");
+  if (options.type !== 'better-sqlite3' && options.type !== 'postgres' && !isMysql(options)) {
+    throw new InvalidOptionError('storage.type', options.type, "'better-sqlite3', 'postgres', 'mariadb' or 'mysql'");
   }
   return options;
 }
+
+const migrateAlone = (connection: Connection, migrate: () => Promise<void>): Promise<void> =>
+  connection.migrateAlone === undefined ? migrate() : connection.migrateAlone(migrate);
+
+const isMysql = ({ type }: DataSourceOptions): boolean => type === 'mariadb' || type === 'mysql';

@@ -1,5 +1,7 @@
 import { SUSPECT_AFTER_CRASHES } from '../../../core/limits.js';
-import type { Statement } from '../dialect.js';
+import type { ColumnType, Statement } from '../dialect.js';
+import { CLAIMABLE } from '../schema.js';
+import { deleteReturning, takeReturning, updateReturning, type Prepared } from './returning.js';
 import { bulk, query, run, StatementSet, type Cell } from './statement-set.js';
 
 const CLAIM_COLUMNS = {
@@ -26,9 +28,10 @@ const ACTIVITY = {
   scheduled_at: 'integer',
   last_failure: 'text',
 } as const;
-const KEY = '(instance_id, execution_id, schedule_id)';
 const CLAIMED =
   'instance_id, execution_id, schedule_id, generation, claim, name, tag, args, options, attempt, crashes, scheduled_at';
+
+type Columns = Readonly<Record<string, ColumnType>>;
 
 /** Activities: one row each while outstanding. Whatever writes an outcome compares generation, claim and node. */
 export class ActivityStatements extends StatementSet {
@@ -44,47 +47,76 @@ export class ActivityStatements extends StatementSet {
     return run(`DELETE FROM ${this.tables.activity} WHERE instance_id IN ${this.list(1)}`, ids);
   }
 
-  private readonly completeSql = `DELETE FROM ${this.tables.activity} WHERE (instance_id, execution_id, schedule_id, generation, claim) IN
-      (SELECT id, execution, schedule, life, taken FROM ${this.rows(1, CLAIM_COLUMNS)} AS a)
-    AND node = ${this.p(2)} RETURNING ${CLAIM}`;
+  private readonly completing = deleteReturning(this.dialect, {
+    table: this.tables.activity,
+    key: SCHEDULE_KEY,
+    among: {
+      rows: this.rows(1, CLAIM_COLUMNS),
+      columns: {
+        instance_id: 'id',
+        execution_id: 'execution',
+        schedule_id: 'schedule',
+        generation: 'life',
+        claim: 'taken',
+      },
+    },
+    where: `node = ${this.p(2)}`,
+    returning: CLAIM,
+  });
 
   complete(node: string, rows: readonly (readonly Cell[])[]): Statement {
-    return query(this.completeSql, bulk(rows), node);
+    return this.completing(bulk(rows), node);
   }
 
-  private readonly retrySql = `UPDATE ${this.tables.activity} AS a SET attempt = a.attempt + 1, crashes = 0, node = NULL, suspect = NULL,
-      due_at = t.due_at, last_failure = t.failure
-    FROM ${this.rows(1, { ...CLAIM_COLUMNS, due_at: 'integer', failure: 'text' })} AS t
-    WHERE a.instance_id = t.id AND a.execution_id = t.execution AND a.schedule_id = t.schedule
-      AND a.generation = t.life AND a.claim = t.taken AND a.node = ${this.p(2)}
-    RETURNING ${CLAIM}`;
+  /** The claims that are named, as far as the node still holds them. */
+  private readonly ofHeld = (set: Readonly<Record<string, string>>, columns: Columns = CLAIM_COLUMNS): Prepared =>
+    updateReturning(this.dialect, {
+      table: this.tables.activity,
+      key: SCHEDULE_KEY,
+      set,
+      from: this.rows(1, columns),
+      where: `i.instance_id = t.id AND i.execution_id = t.execution AND i.schedule_id = t.schedule
+        AND i.generation = t.life AND i.claim = t.taken AND i.node = ${this.p(2)}`,
+      returning: CLAIM,
+    });
+
+  private readonly retrying = this.ofHeld(
+    {
+      attempt: 'i.attempt + 1',
+      crashes: '0',
+      node: 'NULL',
+      suspect: 'NULL',
+      due_at: 't.due_at',
+      last_failure: 't.failure',
+    },
+    { ...CLAIM_COLUMNS, due_at: 'integer', failure: 'text' },
+  );
 
   retry(node: string, rows: readonly (readonly Cell[])[]): Statement {
-    return query(this.retrySql, bulk(rows), node);
+    return this.retrying(bulk(rows), node);
   }
 
-  private readonly releaseSql = `UPDATE ${this.tables.activity} AS a SET node = NULL, suspect = NULL
-    FROM ${this.rows(1, CLAIM_COLUMNS)} AS t
-    WHERE a.instance_id = t.id AND a.execution_id = t.execution AND a.schedule_id = t.schedule
-      AND a.generation = t.life AND a.claim = t.taken AND a.node = ${this.p(2)}
-    RETURNING ${CLAIM}`;
+  private readonly releasing = this.ofHeld({ node: 'NULL', suspect: 'NULL' });
 
   release(node: string, rows: readonly (readonly Cell[])[]): Statement {
-    return query(this.releaseSql, bulk(rows), node);
+    return this.releasing(bulk(rows), node);
   }
 
   private readonly servable = (names: number, tags: number): string =>
     `name IN ${this.list(names)} AND (tag IS NULL OR tag IN ${this.list(tags)})`;
 
-  // Materialized: a subquery that takes locks must not run once for each row.
-  private readonly claimSql = `WITH free AS MATERIALIZED (SELECT instance_id, execution_id, schedule_id FROM ${this.tables.activity}
-      WHERE node IS NULL AND due_at <= ${this.p(2)} AND ${this.servable(3, 4)} ORDER BY due_at LIMIT ${this.p(5)}${this.dialect.skipLocked})
-    UPDATE ${this.tables.activity} SET node = ${this.p(1)}, claim = claim + 1
-    WHERE ${KEY} IN (SELECT instance_id, execution_id, schedule_id FROM free)
-    RETURNING ${CLAIMED}`;
+  private readonly claiming = takeReturning(this.dialect, {
+    table: this.tables.activity,
+    key: SCHEDULE_KEY,
+    set: { node: this.p(1), claim: 'claim + 1' },
+    where: `${this.dialect.matching(CLAIMABLE)} AND due_at <= ${this.p(2)} AND ${this.servable(3, 4)}`,
+    order: 'due_at',
+    limit: this.p(5),
+    returning: CLAIMED,
+  });
 
   claim(node: string, now: number, names: string, tags: string, limit: number): Statement {
-    return query(this.claimSql, node, now, names, tags, limit);
+    return this.claiming(node, now, names, tags, limit);
   }
 
   claimedBy(node: string): Statement {
@@ -93,48 +125,56 @@ export class ActivityStatements extends StatementSet {
 
   nextDueAt(names: string, tags: string): Statement {
     return query(
-      `SELECT MIN(due_at) AS due_at FROM ${this.tables.activity} WHERE node IS NULL AND ${this.servable(1, 2)}`,
+      `SELECT MIN(due_at) AS due_at FROM ${this.tables.activity} WHERE ${this.dialect.matching(CLAIMABLE)} AND ${this.servable(1, 2)}`,
       names,
       tags,
     );
   }
 
-  private readonly markSql = `UPDATE ${this.tables.activity} AS a SET suspect = ${this.p(2)}
-    FROM ${this.rows(1, CLAIM_COLUMNS)} AS t
-    WHERE a.instance_id = t.id AND a.execution_id = t.execution AND a.schedule_id = t.schedule
-      AND a.generation = t.life AND a.claim = t.taken AND a.node = ${this.p(2)}
-    RETURNING ${CLAIM}`;
+  private readonly marking = this.ofHeld({ suspect: this.p(2) });
 
   markSuspects(node: string, rows: readonly (readonly Cell[])[]): Statement {
-    return query(this.markSql, bulk(rows), node);
+    return this.marking(bulk(rows), node);
   }
 
+  private readonly ofNodes = (set: Readonly<Record<string, string>>, where: string): Prepared =>
+    updateReturning(this.dialect, {
+      table: this.tables.activity,
+      key: SCHEDULE_KEY,
+      set,
+      where,
+      returning: 'instance_id',
+      scans: true,
+    });
+
+  private readonly blaming = this.ofNodes({ crashes: 'crashes + 1' }, `suspect IN ${this.list(1)} AND node = suspect`);
+
   countSuspectCrash(nodes: string): Statement {
-    return query(
-      `UPDATE ${this.tables.activity} SET crashes = crashes + 1 WHERE suspect IN ${this.list(1)} AND node = suspect RETURNING instance_id`,
-      nodes,
-    );
+    return this.blaming(nodes);
   }
+
+  private readonly takingBack = this.ofNodes(
+    {
+      node: 'NULL',
+      suspect: 'NULL',
+      crashes: `CASE WHEN crashes < ${SUSPECT_AFTER_CRASHES} THEN crashes + 1 ELSE crashes END`,
+    },
+    `node IN ${this.list(1)}`,
+  );
 
   /**
    * After crashes of these nodes: claimable again, counted until it is a suspect. From there on only the one that was marked
    * counts, or neighbours would be poisoned by somebody else's crash.
    */
   takeBack(nodes: string): Statement {
-    return query(
-      `UPDATE ${this.tables.activity} SET node = NULL, suspect = NULL,
-        crashes = CASE WHEN crashes < ${SUSPECT_AFTER_CRASHES} THEN crashes + 1 ELSE crashes END
-       WHERE node IN ${this.list(1)} RETURNING instance_id`,
-      nodes,
-    );
+    return this.takingBack(nodes);
   }
+
+  private readonly takingBackUncounted = this.ofNodes({ node: 'NULL', suspect: 'NULL' }, `node IN ${this.list(1)}`);
 
   /** After a crash that is blamed on a suspect, or a graceful end: claimable again, not counted. */
   takeBackUncounted(nodes: string): Statement {
-    return query(
-      `UPDATE ${this.tables.activity} SET node = NULL, suspect = NULL WHERE node IN ${this.list(1)} RETURNING instance_id`,
-      nodes,
-    );
+    return this.takingBackUncounted(nodes);
   }
 
   /** The keys of all rows of these instances. */

@@ -44,10 +44,12 @@ export class JournalStatements extends StatementSet {
 
   private readonly putKvSql = `INSERT INTO ${this.tables.kv} (instance_id, name, value, base, execution_id)
     SELECT id, name, value, NULL, execution_id FROM ${this.rows(1, { id: 'text', name: 'text', value: 'text', execution_id: 'integer' })} AS k WHERE true
-    ON CONFLICT (instance_id, name) DO UPDATE SET
-      base = CASE WHEN ${this.tables.kv}.execution_id < excluded.execution_id THEN ${this.tables.kv}.value ELSE ${this.tables.kv}.base END,
-      value = excluded.value,
-      execution_id = excluded.execution_id`;
+    ${this.dialect.onConflict(this.tables.kv, ['instance_id', 'name'], {
+      // In this order: MySQL assigns one after the other.
+      base: `CASE WHEN ${this.tables.kv}.execution_id < ${this.dialect.inserted('execution_id')} THEN ${this.tables.kv}.value ELSE ${this.tables.kv}.base END`,
+      value: this.dialect.inserted('value'),
+      execution_id: this.dialect.inserted('execution_id'),
+    })}`;
 
   putKv(rows: readonly (readonly Cell[])[]): Statement {
     return run(this.putKvSql, bulk(rows));

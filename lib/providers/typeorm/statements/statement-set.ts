@@ -14,6 +14,10 @@ export abstract class StatementSet {
     return this.dialect.parameter(index);
   }
 
+  protected typed(index: number, type: ColumnType): string {
+    return this.dialect.typed(this.p(index), type);
+  }
+
   protected rows(index: number, columns: Readonly<Record<string, ColumnType>>): string {
     return this.dialect.rows(this.p(index), columns);
   }
