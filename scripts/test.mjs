@@ -19,7 +19,7 @@ const stages = [
   {
     script: 'test:unit',
     args: ['--ci', '--json', `--outputFile=${jestReport}`],
-    limitSeconds: 420,
+    limitSeconds: 840,
     live: true,
     count: countJest,
   },

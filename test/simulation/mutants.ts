@@ -101,7 +101,7 @@ export const mutants: readonly Mutant[] = [
     'a batch is not compared with its lane',
     LANES,
     "AND seq = ${this.p(3)} - 1`,\n    returning: 'seq",
-    'RETURNING seq',
+    "`,\n    returning: 'seq",
   ),
   mutant(
     'verdicts of a batch are not kept for whoever asks again',

@@ -3,7 +3,7 @@ import { drawPlan, type Setting } from './plan.js';
 import { shrink } from './shrink.js';
 import { simulate } from './simulate.js';
 
-const SEEDS: Readonly<Record<Setting, number>> = { sqlite: 80, alone: 40, model: 120 };
+const SEEDS: Readonly<Record<Setting, number>> = { sqlite: 30, alone: 15, model: 40 };
 
 describe.each(['sqlite', 'alone', 'model'] as const)('a simulation of %s', (store) => {
   it('holds its promises whatever goes wrong, and finishes when nothing does any more', async () => {
