@@ -8,7 +8,7 @@ import { defaultCodec, type PayloadCodec } from '../core/payload.js';
 import type { Provider } from '../provider/provider.js';
 import { systemPorts, type Ports } from './ports.js';
 import type { Registry } from './registry.js';
-import { silentLog, type EngineLog } from './telemetry.js';
+import { shielded, silentLog, type EngineLog } from './telemetry.js';
 
 /** How this process takes part. */
 export interface EngineOptions {
@@ -109,14 +109,14 @@ export function checkEngineOptions(options: unknown, what: string): EngineOption
 }
 
 export function resolveRuntimeOptions(options: RuntimeOptions): ResolvedRuntimeOptions {
-  const log = options.log ?? silentLog;
+  const log = shielded(options.log ?? silentLog);
   return Object.freeze({
     provider: options.provider,
     registry: options.registry,
     runsInstances: options.runsInstances ?? true,
     codec: options.codec ?? defaultCodec,
     log,
-    orchestrationLog: options.orchestrationLog ?? log,
+    orchestrationLog: options.orchestrationLog === undefined ? log : shielded(options.orchestrationLog),
     ports: options.ports ?? systemPorts,
     ...resolveEngine(options, 'runtime'),
   });

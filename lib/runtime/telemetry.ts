@@ -9,6 +9,20 @@ export interface EngineLog {
 const nothing = (): void => undefined;
 export const silentLog: EngineLog = { debug: nothing, log: nothing, warn: nothing, error: nothing };
 
+/** A log that throws (a full disk, a closed stream) must not end what it was told about: its line is lost, and nothing else. */
+export function shielded(log: EngineLog): EngineLog {
+  const at = (level: keyof EngineLog): EngineLog[typeof level] => {
+    return (message, fields) => {
+      try {
+        log[level](message, fields);
+      } catch {
+        // There is nobody left to tell.
+      }
+    };
+  };
+  return { debug: at('debug'), log: at('log'), warn: at('warn'), error: at('error') };
+}
+
 /** Counts since the start of the runtime; every message that was not delivered is in here with its reason. */
 export interface EngineCounters {
   turns: number;
