@@ -97,4 +97,5 @@ export function mariadbFixture(): Promise<ConformanceFixture> {
 }
 
 if (url === undefined)
+  // oxlint-disable-next-line jest/no-disabled-tests -- says for each file why it cannot run
   it.skip(`MariaDB: ${process.env['DURABLE_TEST_MARIADB_SKIPPED'] ?? 'there is no server'}`, () => undefined);
