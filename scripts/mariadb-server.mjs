@@ -13,6 +13,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const START_LIMIT_MS = 30_000;
+const UNSYNCED = {
+  'innodb-flush-log-at-trx-commit': 0,
+  'innodb-flush-method': 'nosync',
+  'innodb-doublewrite': 0,
+  'innodb-file-per-table': 0,
+  'sync-frm': 0,
+};
 
 /** Resolves with `{ url, stop }`. Rejects where there are no binaries, or they do not run. */
 export async function startMariadb({ sync = process.env.DURABLE_MARIADB_SYNC !== 'off' } = {}) {
@@ -40,7 +47,7 @@ export async function startMariadb({ sync = process.env.DURABLE_MARIADB_SYNC !==
       'max-connections': 200,
       'innodb-buffer-pool-size': '256M',
       'max-allowed-packet': '64M',
-      ...(sync ? {} : { 'innodb-flush-log-at-trx-commit': 0 }),
+      ...(sync ? {} : UNSYNCED),
     };
     const child = spawn(
       server,

@@ -1,7 +1,7 @@
 import type { TestStore } from '../support/store.js';
-import { Database } from './server.js';
+import { emptyDatabase } from './server.js';
 
 export function mariadbStore(): TestStore {
-  const database = new Database();
-  return { provider: () => database.providerWith(), remove: () => database.close() };
+  const database = emptyDatabase();
+  return { provider: () => database.providerWith(), remove: () => database.release() };
 }
