@@ -12,13 +12,13 @@ describe('wake-ups', () => {
 
   it('reach an instance whose timer came due while it was suspended, whoever resumes it', async () => {
     const file = join(directory.path, 'durable.sqlite');
-    const registry = registryOf({ sleeper: (ctx) => ctx.scheduleTimer(50) });
+    const registry = registryOf({ sleeper: (ctx) => ctx.scheduleTimer(1_000) });
     await using engine = await startEngine(file, registry);
     await using elsewhere = await startEngine(file, registry, { runsInstances: false });
     const { client } = engine;
     const handle = await client.startOrchestration('sleeper');
     await client.suspendInstance(handle.instanceId);
-    const due = Date.now() + 50;
+    const due = Date.now() + 1_000;
     await eventually(() => Date.now() > due + 50);
 
     await elsewhere.client.resumeInstance(handle.instanceId);
